@@ -18,7 +18,7 @@ bool gw_admit(struct gw_stream *stream)
 		if (!gw_allow(settings, details, identity->sha256_hex)) {
 			stream->story.report.verdict = THAW_VERDICT_REJECTED;
 			stream->story.report.reason = THAW_REASON_NOT_ALLOWED;
-			gw_account_enter(stream, GW_ACCOUNT_TOLD);
+			gw_account_enter(stream, GW_ACCOUNT_FINAL);
 			(void)gw_refuse_verdict(stream, THAW_VERDICT_REJECTED, THAW_REASON_NOT_ALLOWED, "");
 			return false;
 		}

@@ -265,7 +265,7 @@ void gw_conn_free(struct gw_conn **conn)
 	gw_pins_free(gone);
 	gw_preface_free(gone);
 	tls_details_free(&gone->details);
-	free(gone->told.fields);
+	free(gone->identity_text.fields);
 	thaw_conn_free(&gone->ask);
 	tls_conn_free(&gone->tls);
 	free(gone);

@@ -116,7 +116,7 @@ struct gw_conn {
 	bool answered;          /* a response was just sent: wait for the next request without trying to read */
 	/* the accepted certificate, decoded when needed; it never changes */
 	struct tls_details *details;
-	struct gw_told told;
+	struct gw_identity_text identity_text;
 	struct gw_pins *pins; /* pin.h; NULL: none */
 	uint64_t linger_left, linger_end_ms;
 };

@@ -50,7 +50,7 @@ void gw_send_away(struct gw_conn *conn, const struct gw_route *route)
 	struct away_client client = client_of(conn, route->trust);
 	uint64_t choice_ms = gw_conn_host(conn)->late_ms, for_ms = choice_ms > TLS_AWAY_MS ? choice_ms : TLS_AWAY_MS;
 	bool noted = away_note(conn->gateway->env.away, &client, gw_now(conn), for_ms);
-	bool told = tls_conn_note_ticket(conn->tls, route->trust, (uint64_t)gw_wall(conn, gw_now(conn)));
-	if (noted || told)
+	bool has_ticket = tls_conn_note_ticket(conn->tls, route->trust, (uint64_t)gw_wall(conn, gw_now(conn)));
+	if (noted || has_ticket)
 		scoreboard_note(conn->gateway->env.scoreboard);
 }

@@ -254,20 +254,21 @@ static void write_framing(const struct gw_outgoing *out, struct http_writer *wri
 }
 
 /* The identity's fields, created when first needed. */
-static const struct gw_told *told_of(const struct gw_origin *origin, unsigned sets)
+static const struct gw_identity_text *identity_text_of(const struct gw_origin *origin, unsigned sets)
 {
-	struct gw_told *told = origin->told;
+	struct gw_identity_text *identity_text = origin->identity_text;
 	bool chain_left_out = false;
 
-	if (told->fields != NULL)
-		return told;
+	if (identity_text->fields != NULL)
+		return identity_text;
 	const struct tls_details *details = origin->details(origin->arg);
 	if (details != NULL)
-		told->fields = gw_identity_fields(sets, origin->identity, details, &told->len, &chain_left_out);
-	told->too_large = told->fields == NULL && told->len > GW_IDENTITY_MAX;
+		identity_text->fields =
+			gw_identity_fields(sets, origin->identity, details, &identity_text->len, &chain_left_out);
+	identity_text->too_large = identity_text->fields == NULL && identity_text->len > GW_IDENTITY_MAX;
 	if (chain_left_out)
 		origin->chain_left_out(origin->arg);
-	return told;
+	return identity_text;
 }
 
 static void write_identity(const struct gw_outgoing *out, struct http_writer *writer)
@@ -284,9 +285,9 @@ static void write_identity(const struct gw_outgoing *out, struct http_writer *wr
 		gw_identity_none(sets, writer);
 		return;
 	}
-	const struct gw_told *told = told_of(&out->origin, sets);
-	if (told->fields != NULL)
-		http_write_lines(writer, told->fields, told->len);
+	const struct gw_identity_text *identity_text = identity_text_of(&out->origin, sets);
+	if (identity_text->fields != NULL)
+		http_write_lines(writer, identity_text->fields, identity_text->len);
 	else
 		writer->overflow = true; /* never forward the request without its identity */
 }

@@ -85,7 +85,7 @@ struct gw_origin gw_origin_of(struct gw_stream *stream)
 		.identity = stream->identity,
 		.unverified = stream->unverified,
 		.reason = stream->story.report.detail,
-		.told = &conn->told,
+		.identity_text = &conn->identity_text,
 		.details = details,
 		.id = id,
 		.chain_left_out = chain_left_out,

@@ -11,20 +11,20 @@ struct gw_stream;
 
 /* An identity as header fields for the upstream. Created once per connection, because neither its identity nor its host
  * ever changes. */
-struct gw_told {
+struct gw_identity_text {
 	char *fields;   /* owned; NULL: not created yet, or too large */
 	size_t len;     /* bytes */
 	bool too_large; /* the certificate does not fit, so there are no fields */
 };
 
 struct gw_origin {
-	const struct sockaddr *peer;           /* the client; NULL: unknown */
-	const char *http, *tls, *cipher;       /* "1.1", "TLSv1.3", "TLS_AES_256_GCM_SHA384"; tls NULL: without TLS */
-	struct http_span host;                 /* from the request, without a port; empty: none */
-	const struct tls_identity *identity;   /* that the request uses; NULL: none */
-	const struct tls_identity *unverified; /* instead: a certificate that is not trusted; NULL: none */
-	const char *reason;                    /* why it is not trusted; ASCII */
-	struct gw_told *told;                  /* of the identity */
+	const struct sockaddr *peer;            /* the client; NULL: unknown */
+	const char *http, *tls, *cipher;        /* "1.1", "TLSv1.3", "TLS_AES_256_GCM_SHA384"; tls NULL: without TLS */
+	struct http_span host;                  /* from the request, without a port; empty: none */
+	const struct tls_identity *identity;    /* that the request uses; NULL: none */
+	const struct tls_identity *unverified;  /* instead: a certificate that is not trusted; NULL: none */
+	const char *reason;                     /* why it is not trusted; ASCII */
+	struct gw_identity_text *identity_text; /* of the identity */
 	/* Created on first use. */
 	const struct tls_details *(*details)(void *arg); /* of the identity; NULL: out of memory */
 	const char *(*id)(void *arg);                    /* of the request; "": the system has no random bytes */

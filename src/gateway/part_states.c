@@ -16,8 +16,8 @@ static const struct gw_part_row account[GW_ACCOUNT_STATES] = {
 	[GW_ACCOUNT_NONE] = {"none", BIT(GW_ACCOUNT_LATER) | BIT(GW_ACCOUNT_ASKED) | RECORDED},
 	[GW_ACCOUNT_LATER] = {"later", BIT(GW_ACCOUNT_NONE) | RECORDED},
 	/* none: over HTTP/2 no certificate was requested; the stream is reset instead */
-	[GW_ACCOUNT_ASKED] = {"asked", BIT(GW_ACCOUNT_NONE) | BIT(GW_ACCOUNT_TOLD) | RECORDED},
-	[GW_ACCOUNT_TOLD] = {"told", RECORDED},
+	[GW_ACCOUNT_ASKED] = {"asked", BIT(GW_ACCOUNT_NONE) | BIT(GW_ACCOUNT_FINAL) | RECORDED},
+	[GW_ACCOUNT_FINAL] = {"final", RECORDED},
 	[GW_ACCOUNT_RECORDED] = {"recorded", 0},
 };
 

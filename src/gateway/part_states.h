@@ -3,7 +3,7 @@
  * has no deadline of its own: it waits only while the connection or the stream waits.
  *
  *	account  what the access record says about the ask:
- *	         none ─┬───────────► asked ─► told ─┬─► recorded
+ *	         none ─┬───────────► asked ─► final ┬─► recorded
  *	               └─► later ───────────────────┘
  *	expect   a 100 Continue that the client waits for:  none ─► owed ─► passed ─► none
  *	after    the ask after a response:                  none ◄─► pending ◄─► refused
@@ -44,7 +44,7 @@ enum gw_account {
 	GW_ACCOUNT_NONE,     /* no certificate was requested */
 	GW_ACCOUNT_LATER,    /* one will be requested after the response (`when: response`) */
 	GW_ACCOUNT_ASKED,    /* one is requested: the record uses the ask's own report */
-	GW_ACCOUNT_TOLD,     /* the result is final: the ask's own report is not used again */
+	GW_ACCOUNT_FINAL,    /* the result is final: the ask's own report is not used again */
 	GW_ACCOUNT_RECORDED, /* the access record is written, or handed to the ask after the response */
 	GW_ACCOUNT_STATES,
 };

@@ -117,7 +117,7 @@ static enum thaw_status write_sent(struct gw_preview *preview, const struct gate
 	const struct config_upstream *upstream = &gateway->config->upstreams[route->proxy];
 	bool tls13 = strcmp(preview->sender->tls, "TLSv1.3") == 0;
 	struct sender sender = {.preview = preview};
-	struct gw_told told = {.fields = NULL};
+	struct gw_identity_text identity_text = {.fields = NULL};
 	struct gw_rewrite rewrite;
 	struct http_writer writer;
 	const struct gw_outgoing out = {
@@ -139,7 +139,7 @@ static enum thaw_status write_sent(struct gw_preview *preview, const struct gate
 						 ? tls_certificate_identity(preview->certificate.certificate)
 						 : NULL,
 			   .reason = preview->certificate.detail,
-			   .told = &told,
+			   .identity_text = &identity_text,
 			   .details = details,
 			   .id = id,
 			   .chain_left_out = chain_left_out,
@@ -152,7 +152,7 @@ static enum thaw_status write_sent(struct gw_preview *preview, const struct gate
 		return error_set(err, THAW_ERR_RESOURCE, "out of memory");
 	http_writer_init(&writer, preview->sent, GW_UP_HEAD_MAX);
 	gw_forward_head(&out, &rewrite, &writer);
-	free(told.fields);
+	free(identity_text.fields);
 	preview->sent_len = writer.overflow ? 0 : writer.len;
 	preview->too_large = writer.overflow;
 	return THAW_OK;

@@ -23,31 +23,31 @@ unsigned gw_problem_status(enum thaw_verdict verdict, enum thaw_reason reason)
 }
 
 /* Does not take ownership of any string. NULL: out of memory. */
-static char *as_json(const struct gw_problem_told *told, const char *cure, size_t *len)
+static char *as_json(const struct gw_problem_facts *facts, const char *cure, size_t *len)
 {
 	char type[64];
 
-	(void)snprintf(type, sizeof(type), "urn:thaw:problem:%s", told->reason);
+	(void)snprintf(type, sizeof(type), "urn:thaw:problem:%s", facts->reason);
 	json_t *problem = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s, s:s, s:s*}", "type", type, "title",
-				    http_status_phrase(told->status), "status", (int)told->status, "detail",
-				    told->detail, "reason", told->reason, "cure", cure, "request_id", told->asker->id,
-				    "location", told->location);
+				    http_status_phrase(facts->status), "status", (int)facts->status, "detail",
+				    facts->detail, "reason", facts->reason, "cure", cure, "request_id",
+				    facts->asker->id, "location", facts->location);
 	char *text = problem != NULL ? gw_text_dump(problem, JSON_INDENT(2), len) : NULL;
 	json_decref(problem);
 	return text;
 }
 
-static bool fill(struct gw_reply *reply, const struct gw_problem_told *told, const char *cure)
+static bool fill(struct gw_reply *reply, const struct gw_problem_facts *facts, const char *cure)
 {
-	bool page = told->asker->page;
+	bool page = facts->asker->page;
 
-	reply->body = page ? gw_problem_page(told, &reply->body_len) : as_json(told, cure, &reply->body_len);
+	reply->body = page ? gw_problem_page(facts, &reply->body_len) : as_json(facts, cure, &reply->body_len);
 	if (reply->body == NULL)
 		return false;
-	reply->status = told->status;
+	reply->status = facts->status;
 	reply->content_type = page ? "text/html; charset=utf-8" : "application/problem+json";
 	reply->policy = page ? GW_PAGE_POLICY : NULL;
-	reply->retry_after_s = told->status == 503 ? RETRY_AFTER_S : told->asker->retry_s;
+	reply->retry_after_s = facts->status == 503 ? RETRY_AFTER_S : facts->asker->retry_s;
 	return true;
 }
 
@@ -61,7 +61,7 @@ bool gw_problem_reply(enum gw_problem problem, const struct http_refusal *refusa
 {
 	const struct gw_problem_words *words = gw_problem_words(problem);
 	bool parser = problem == GW_PROBLEM_MALFORMED;
-	struct gw_problem_told told = {
+	struct gw_problem_facts facts = {
 		.asker = asker,
 		.status = parser ? refusal->status : words->status,
 		.reason = words->name,
@@ -71,7 +71,7 @@ bool gw_problem_reply(enum gw_problem problem, const struct http_refusal *refusa
 	};
 
 	*reply = (struct gw_reply){0};
-	return fill(reply, &told, parser && refusal->cure != NULL ? refusal->cure : words->cure);
+	return fill(reply, &facts, parser && refusal->cure != NULL ? refusal->cure : words->cure);
 }
 
 void gw_problem_grpc(enum gw_problem problem, struct gw_reply *reply)
@@ -84,7 +84,7 @@ bool gw_problem_with_link(enum gw_problem problem, const char *link, const struc
 			  struct gw_reply *reply)
 {
 	const struct gw_problem_words *words = gw_problem_words(problem);
-	struct gw_problem_told told = {
+	struct gw_problem_facts facts = {
 		.asker = asker,
 		.status = words->status,
 		.reason = words->name,
@@ -95,7 +95,7 @@ bool gw_problem_with_link(enum gw_problem problem, const char *link, const struc
 	};
 
 	*reply = (struct gw_reply){0};
-	return fill(reply, &told, words->cure);
+	return fill(reply, &facts, words->cure);
 }
 
 /* The request's target at another origin; the caller frees it. NULL: out of memory. */
@@ -114,7 +114,7 @@ bool gw_problem_verdict(const struct gw_refused *refused, const struct gw_asker 
 	const struct gw_problem_words *words = gw_reason_words(refused->reason);
 	bool moved = refused->verdict == THAW_VERDICT_IMPOSSIBLE && refused->elsewhere != NULL;
 	char text[512];
-	struct gw_problem_told told = {
+	struct gw_problem_facts facts = {
 		.asker = asker,
 		.status = moved ? 307 : gw_problem_status(refused->verdict, refused->reason),
 		.reason = thaw_reason_name(refused->reason),
@@ -129,8 +129,8 @@ bool gw_problem_verdict(const struct gw_refused *refused, const struct gw_asker 
 	else
 		(void)snprintf(text, sizeof(text), "%s", words->detail);
 	if (moved)
-		told.location = reply->location = join(refused->elsewhere, refused->target);
-	if ((!moved || reply->location != NULL) && fill(reply, &told, words->cure))
+		facts.location = reply->location = join(refused->elsewhere, refused->target);
+	if ((!moved || reply->location != NULL) && fill(reply, &facts, words->cure))
 		return true;
 	gw_reply_free(reply);
 	return false;

@@ -76,14 +76,14 @@ static void put_element(struct buffer *page, const char *open, const char *text,
 	put(page, close);
 }
 
-static void put_steps(struct buffer *page, const struct gw_problem_told *told)
+static void put_steps(struct buffer *page, const struct gw_problem_facts *facts)
 {
 	put(page, "<h2>What you can do</h2>\n<ul>\n");
-	if (told->location != NULL) {
-		put_element(page, "<li>Go to <a href=\"", told->location, "\">");
-		put_element(page, "", told->location, "</a>.</li>\n");
+	if (facts->location != NULL) {
+		put_element(page, "<li>Go to <a href=\"", facts->location, "\">");
+		put_element(page, "", facts->location, "</a>.</li>\n");
 	}
-	for (const char *step = told->steps; *step != '\0';) {
+	for (const char *step = facts->steps; *step != '\0';) {
 		size_t len = strcspn(step, "\n");
 		put(page, "<li>");
 		put_text(page, step, len);
@@ -93,38 +93,38 @@ static void put_steps(struct buffer *page, const struct gw_problem_told *told)
 	put(page, "</ul>\n");
 }
 
-static void put_help(struct buffer *page, const struct gw_problem_told *told)
+static void put_help(struct buffer *page, const struct gw_problem_facts *facts)
 {
-	time_t now = (time_t)(told->asker->wall_ms / 1000);
+	time_t now = (time_t)(facts->asker->wall_ms / 1000);
 	struct tm utc;
 	char when[40];
 
 	put(page, "<h2>If you need help</h2>\n<p>Tell the operator of this site what you wanted to do, and give these "
 		  "details:</p>\n<dl>\n");
-	put_element(page, "<dt>Request ID</dt><dd>", told->asker->id, "</dd>\n");
-	put_element(page, "<dt>Reason</dt><dd>", told->reason, "</dd>\n");
+	put_element(page, "<dt>Request ID</dt><dd>", facts->asker->id, "</dd>\n");
+	put_element(page, "<dt>Reason</dt><dd>", facts->reason, "</dd>\n");
 	if (gmtime_r(&now, &utc) != NULL && strftime(when, sizeof(when), "%Y-%m-%d %H:%M:%S UTC", &utc) > 0)
 		put_element(page, "<dt>Time</dt><dd>", when, "</dd>\n");
 	put(page, "</dl>\n");
 }
 
-char *gw_problem_page(const struct gw_problem_told *told, size_t *len)
+char *gw_problem_page(const struct gw_problem_facts *facts, size_t *len)
 {
 	struct buffer page = {.bytes = NULL};
 	char status[16];
 
-	(void)snprintf(status, sizeof(status), "%u ", told->status);
+	(void)snprintf(status, sizeof(status), "%u ", facts->status);
 	(void)buffer_reserve(&page, GW_PAGE_MAX, ROOM_FIRST);
 	put(&page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
 		   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-	put_element(&page, "<title>", told->heading, "</title>\n<style>");
+	put_element(&page, "<title>", facts->heading, "</title>\n<style>");
 	put(&page, style);
 	put_element(&page, "</style>\n</head>\n<body>\n<main>\n<p class=\"status\">", status,
-		    http_status_phrase(told->status));
-	put_element(&page, "</p>\n<h1>", told->heading, "</h1>\n");
-	put_element(&page, "<h2>Why</h2>\n<p>", told->detail, "</p>\n");
-	put_steps(&page, told);
-	put_help(&page, told);
+		    http_status_phrase(facts->status));
+	put_element(&page, "</p>\n<h1>", facts->heading, "</h1>\n");
+	put_element(&page, "<h2>Why</h2>\n<p>", facts->detail, "</p>\n");
+	put_steps(&page, facts);
+	put_help(&page, facts);
 	put(&page, "</main>\n</body>\n</html>\n");
 	if (page.failed) {
 		buffer_free(&page);

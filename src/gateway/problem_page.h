@@ -5,7 +5,7 @@
 
 #include "gateway/problem.h"
 
-struct gw_problem_told {
+struct gw_problem_facts {
 	const struct gw_asker *asker;
 	unsigned status;
 	const char *reason, *heading, *detail;
@@ -20,6 +20,6 @@ struct gw_problem_told {
 
 /* The caller frees it; NULL: out of memory. */
 #define GW_PAGE_MAX 1048576 /* a redirection contains the request's whole target, escaped */
-char *gw_problem_page(const struct gw_problem_told *told, size_t *len);
+char *gw_problem_page(const struct gw_problem_facts *facts, size_t *len);
 
 #endif

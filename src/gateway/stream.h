@@ -198,7 +198,7 @@ static inline struct gw_stream *gw_next_stream(const struct gw_conn *conn, const
 /* Whether the request has an ask that the access record reports. */
 static inline bool gw_asked(const struct gw_stream *stream)
 {
-	return stream->account == GW_ACCOUNT_ASKED || stream->account == GW_ACCOUNT_TOLD;
+	return stream->account == GW_ACCOUNT_ASKED || stream->account == GW_ACCOUNT_FINAL;
 }
 
 /* Whether something waits to be written to the client. */

@@ -26,7 +26,7 @@ static bool batch_head(struct gw_stream *stream, struct gw_batch *batch)
 	gw_forward_head(&out, &proxy->rewrite, &writer);
 	if (writer.overflow) {
 		bool by_rules = stream->identity != NULL && gw_headers_of(stream)->request.count > 0;
-		bool too_large = stream->conn->told.too_large || by_rules || stream->unverified != NULL;
+		bool too_large = stream->conn->identity_text.too_large || by_rules || stream->unverified != NULL;
 		if (too_large)
 			stream->note = "the client certificate is too large for the identity fields";
 		(void)gw_refuse(stream, too_large ? GW_PROBLEM_IDENTITY_SIZE : GW_PROBLEM_MEMORY, NULL);

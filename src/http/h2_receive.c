@@ -138,10 +138,10 @@ static void head_complete(struct h2_stream *stream, bool ended)
 
 static void body_complete(struct h2_stream *stream, struct http_trailers *trailers)
 {
-	bool told = stream->owner == H2_OWNER_CALLER && stream->receive == H2_RECEIVE_BODY;
+	bool to_caller = stream->owner == H2_OWNER_CALLER && stream->receive == H2_RECEIVE_BODY;
 
 	stream->receive = H2_RECEIVE_ENDED;
-	if (told)
+	if (to_caller)
 		stream->server->ops->ended(stream->server->arg, stream, trailers);
 }
 

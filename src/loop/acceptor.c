@@ -55,9 +55,9 @@ static void tell(struct acceptor *a, const char *what)
 {
 	uint64_t now_ms = a->connections->now_ms;
 
-	if (a->told_ms != 0 && now_ms - a->told_ms < TELL_AGAIN_MS)
+	if (a->logged_ms != 0 && now_ms - a->logged_ms < TELL_AGAIN_MS)
 		return;
-	a->told_ms = now_ms;
+	a->logged_ms = now_ms;
 	log_say(a->setup->log, CONFIG_LOG_WARNING, "worker %d does not accept connections for now: %s", (int)getpid(),
 		what);
 }
@@ -76,9 +76,9 @@ void acceptor_crowded(struct acceptor *a, enum connections_crowd what, enum clie
 		scoreboard_connection_refused(a->setup->scoreboard, what == CONNECTIONS_REFUSED_CLIENT);
 		*(what == CONNECTIONS_REFUSED ? &crowd->refused : &crowd->refused_client) += 1;
 	}
-	if (a->told_crowd_ms != 0 && now_ms - a->told_crowd_ms < TELL_AGAIN_MS)
+	if (a->logged_crowd_ms != 0 && now_ms - a->logged_crowd_ms < TELL_AGAIN_MS)
 		return;
-	a->told_crowd_ms = now_ms;
+	a->logged_crowd_ms = now_ms;
 	gw_record_address(client, text, sizeof(text));
 	log_say(a->setup->log, CONFIG_LOG_WARNING,
 		"worker %d: connection limits: closed %llu silent, %llu handshaking and %llu idle connections to make "

@@ -34,7 +34,7 @@ struct acceptor {
 	bool insists; /* it has paused, and accepts the next connection even if it is ahead */
 	bool full;    /* the value published last */
 	unsigned full_naps;
-	uint64_t told_ms, told_crowd_ms;
+	uint64_t logged_ms, logged_crowd_ms;
 	struct acceptor_crowd crowd;
 };
 

@@ -114,12 +114,12 @@ void control_begin(struct control *control)
 
 void control_tell(struct control *control, bool taken, const char *text)
 {
-	size_t told = control->served;
+	size_t served = control->served;
 
-	for (size_t i = 0; i < told; i++)
+	for (size_t i = 0; i < served; i++)
 		answer(control->askers[i], taken, text);
-	control->count -= told;
-	memmove(control->askers, control->askers + told, control->count * sizeof(control->askers[0]));
+	control->count -= served;
+	memmove(control->askers, control->askers + served, control->count * sizeof(control->askers[0]));
 	control->served = 0;
 }
 

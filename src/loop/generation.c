@@ -240,9 +240,9 @@ static bool lock_up(struct generation *g, const struct slot *slot)
 		return false;
 	}
 	/* Only the first worker logs this at level info, and not in a build with a sanitizer. */
-	bool told = slot == g->slots.items && strstr(missing, "sanitizer") == NULL;
+	bool at_info = slot == g->slots.items && strstr(missing, "sanitizer") == NULL;
 	if (missing[0] != '\0')
-		log_say(&g->log, told ? CONFIG_LOG_INFO : CONFIG_LOG_DEBUG,
+		log_say(&g->log, at_info ? CONFIG_LOG_INFO : CONFIG_LOG_DEBUG,
 			"this system does not support %s: the sandbox of the workers is weaker", missing);
 	return true;
 }

@@ -113,7 +113,7 @@ void log_inherit(struct log *log)
 {
 	sink_inherit(&log->messages, me());
 	sink_inherit(&log->access, me());
-	log->lost = log->mute = log->told_ms = 0;
+	log->lost = log->mute = log->logged_ms = 0;
 	log->settled = log->lost_records = log->said = 0;
 }
 
@@ -262,9 +262,9 @@ static void count_lost(struct log *log)
  * too. */
 static void tell_lost(struct log *log, uint64_t now_ms)
 {
-	if ((log->lost == 0 && log->mute == 0) || (log->told_ms != 0 && now_ms - log->told_ms < TELL_AGAIN))
+	if ((log->lost == 0 && log->mute == 0) || (log->logged_ms != 0 && now_ms - log->logged_ms < TELL_AGAIN))
 		return;
-	log->told_ms = now_ms;
+	log->logged_ms = now_ms;
 	if (log->lost > 0) {
 		const char *why = log->records->cause != 0 ? strerror(log->records->cause) : "its reader is too slow";
 		log_say(log, CONFIG_LOG_WARNING, "%llu access records lost: cannot write to %s: %s",
@@ -308,7 +308,7 @@ void log_close(struct log *log, struct scoreboard_worker *scoreboard)
 		return; /* log_open() was never called */
 	sink_close(&log->access, FAREWELL_MS);
 	count_lost(log);
-	log->told_ms = 0;
+	log->logged_ms = 0;
 	tell_lost(log, 0);
 	sink_close(&log->messages, FAREWELL_MS);
 	count_lost(log);

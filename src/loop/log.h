@@ -23,7 +23,7 @@ struct log {
 	uint64_t lost, mute;                  /* lost access records and messages that were not logged yet */
 	uint64_t said;                        /* number of messages that went to the same sink as records */
 	uint64_t settled, lost_records;       /* records: settled at the last log_count(), and lost since then */
-	uint64_t told_ms;                     /* when a loss was last logged */
+	uint64_t logged_ms;                   /* when a loss was last logged */
 	const char *target;                   /* log.access; borrowed */
 	struct scoreboard_worker *scoreboard; /* counts broken checks; borrowed; may be NULL */
 	struct rate broken;                   /* limits the messages about broken checks */

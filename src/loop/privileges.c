@@ -217,7 +217,7 @@ enum thaw_status privileges_try(const struct privileges *privileges,
 				enum thaw_status (*what)(void *arg, struct thaw_error *err), void *arg,
 				struct thaw_error *err)
 {
-	struct thaw_error told;
+	struct thaw_error result;
 	int ends[2], how = 0;
 
 	if (pipe2(ends, O_CLOEXEC) != 0)
@@ -228,7 +228,7 @@ enum thaw_status privileges_try(const struct privileges *privileges,
 		try_here(privileges, what, arg, ends[1]);
 	int cause = errno;
 	(void)close(ends[1]);
-	ssize_t got = pid > 0 ? read(ends[0], &told, sizeof(told)) : -1;
+	ssize_t got = pid > 0 ? read(ends[0], &result, sizeof(result)) : -1;
 	(void)close(ends[0]);
 	if (pid < 0)
 		return error_system(err, cause, "cannot start the process that checks the user's permissions");
@@ -236,9 +236,9 @@ enum thaw_status privileges_try(const struct privileges *privileges,
 		;
 	if (WIFEXITED(how) && WEXITSTATUS(how) == EXIT_SUCCESS)
 		return THAW_OK;
-	if (got != (ssize_t)sizeof(told) || (size_t)told.cls > THAW_ERR_CONFIG)
+	if (got != (ssize_t)sizeof(result) || (size_t)result.cls > THAW_ERR_CONFIG)
 		return error_set(err, THAW_ERR_SYSTEM,
 				 "the process that checks the user's permissions ended without a result");
-	told.text[sizeof(told.text) - 1] = '\0'; /* an unprivileged process wrote this: do not trust it */
-	return error_set(err, told.cls, "%s", told.text);
+	result.text[sizeof(result.text) - 1] = '\0'; /* an unprivileged process wrote this: do not trust it */
+	return error_set(err, result.cls, "%s", result.text);
 }

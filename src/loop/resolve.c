@@ -49,7 +49,7 @@ struct resolver {
 	bool open;
 	bool closing;
 	ev_timer timer;    /* when c-ares must act next */
-	ev_timer told;     /* some look-ups have ended; calls the waiting callers from the loop */
+	ev_timer results;  /* some look-ups have ended; calls the waiting callers from the loop */
 	ev_timer patience; /* a caller waits that could use an old answer */
 	struct watched sockets[SOCKETS_MAX];
 	LIST_HEAD(resolve_names, name) names;
@@ -141,14 +141,14 @@ static bool is_usable(const struct name *name)
 /* A caller that starts to wait again within done() is called the next time. */
 static void tell(struct name *name)
 {
-	struct resolve_waits told = LIST_HEAD_INITIALIZER(told);
+	struct resolve_waits served = LIST_HEAD_INITIALIZER(served);
 	struct resolve_wait *wait;
 
 	while ((wait = LIST_FIRST(&name->waits)) != NULL) {
 		LIST_REMOVE(wait, others);
-		LIST_INSERT_HEAD(&told, wait, others);
+		LIST_INSERT_HEAD(&served, wait, others);
 	}
-	while ((wait = LIST_FIRST(&told)) != NULL) {
+	while ((wait = LIST_FIRST(&served)) != NULL) {
 		LIST_REMOVE(wait, others);
 		wait->waiting = false;
 		wait->done(wait->arg);
@@ -162,7 +162,7 @@ static void tell_all(struct resolver *resolver)
 			tell(name);
 }
 
-static void on_told(struct ev_loop *loop, ev_timer *timer, int events)
+static void on_results(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
 	(void)events;
@@ -250,8 +250,8 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
 	if (found != NULL)
 		ares_freeaddrinfo(found);
 	/* This may run within resolver_find(), even for another name. */
-	if (!resolver->closing && !LIST_EMPTY(&name->waits) && !ev_is_active(&resolver->told))
-		ev_timer_start(resolver->loop, &resolver->told);
+	if (!resolver->closing && !LIST_EMPTY(&name->waits) && !ev_is_active(&resolver->results))
+		ev_timer_start(resolver->loop, &resolver->results);
 }
 
 static struct name *name_of(struct resolver *resolver, const char *text)
@@ -331,9 +331,9 @@ struct resolver *resolver_new(struct ev_loop *loop, const char *servers, const u
 		resolver->loop = loop;
 		resolver->now_ms = now_ms;
 		ev_timer_init(&resolver->timer, on_timer, 0., 0.);
-		ev_timer_init(&resolver->told, on_told, 0., 0.);
+		ev_timer_init(&resolver->results, on_results, 0., 0.);
 		ev_timer_init(&resolver->patience, on_patience, 0., 0.);
-		resolver->timer.data = resolver->told.data = resolver->patience.data = resolver;
+		resolver->timer.data = resolver->results.data = resolver->patience.data = resolver;
 		LIST_INIT(&resolver->names);
 		if (servers != NULL)
 			status = ares_set_servers_ports_csv(resolver->channel, servers);
@@ -361,7 +361,7 @@ void resolver_free(struct resolver **resolver)
 			if (gone->sockets[i].active)
 				ev_io_stop(gone->loop, &gone->sockets[i].io);
 		ev_timer_stop(gone->loop, &gone->timer);
-		ev_timer_stop(gone->loop, &gone->told);
+		ev_timer_stop(gone->loop, &gone->results);
 		ev_timer_stop(gone->loop, &gone->patience);
 	}
 	while (gone->open && (name = LIST_FIRST(&gone->names)) != NULL) {

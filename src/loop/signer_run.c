@@ -11,7 +11,7 @@
 #include "loop/signer.h"
 #include "tls/signer.h"
 
-struct office {
+struct signer_process {
 	const struct signer_setup *setup;
 	struct ev_loop *loop;
 	ev_io *requests; /* one per worker */
@@ -21,13 +21,13 @@ struct office {
 
 static void on_request(struct ev_loop *loop, ev_io *io, int events)
 {
-	const struct office *office = io->data;
+	const struct signer_process *process = io->data;
 
 	(void)events;
-	if (tls_signer_serve(office->setup->keys, io->fd, clock_now_ms()))
+	if (tls_signer_serve(process->setup->keys, io->fd, clock_now_ms()))
 		return;
 	ev_io_stop(loop, io);
-	log_say(office->setup->log, CONFIG_LOG_ERROR,
+	log_say(process->setup->log, CONFIG_LOG_ERROR,
 		"the signer process received an invalid request; it accepts no more requests from that worker");
 }
 
@@ -59,26 +59,26 @@ static void let_term(int how)
 	(void)sigprocmask(how, &term, NULL);
 }
 
-static void run(struct office *office)
+static void run(struct signer_process *process)
 {
-	const struct signer_links *links = office->setup->links;
+	const struct signer_links *links = process->setup->links;
 
 	for (unsigned i = 0; i < links->count; i++) {
-		ev_io_init(&office->requests[i], on_request, links->ends[i][1], EV_READ);
-		office->requests[i].data = office;
-		ev_io_start(office->loop, &office->requests[i]);
+		ev_io_init(&process->requests[i], on_request, links->ends[i][1], EV_READ);
+		process->requests[i].data = process;
+		ev_io_start(process->loop, &process->requests[i]);
 	}
-	ev_signal_init(&office->term, on_term, SIGTERM);
-	ev_signal_start(office->loop, &office->term);
+	ev_signal_init(&process->term, on_term, SIGTERM);
+	ev_signal_start(process->loop, &process->term);
 	let_term(SIG_UNBLOCK);
-	office->channel = (struct channel){.go = on_said, .cut = on_said, .log = on_log};
-	channel_start(&office->channel, office->loop, &office->setup->master);
-	(void)ev_run(office->loop, 0);
+	process->channel = (struct channel){.go = on_said, .cut = on_said, .log = on_log};
+	channel_start(&process->channel, process->loop, &process->setup->master);
+	(void)ev_run(process->loop, 0);
 	let_term(SIG_BLOCK);
-	channel_stop(&office->channel);
+	channel_stop(&process->channel);
 	for (unsigned i = 0; i < links->count; i++)
-		ev_io_stop(office->loop, &office->requests[i]);
-	ev_signal_stop(office->loop, &office->term);
+		ev_io_stop(process->loop, &process->requests[i]);
+	ev_signal_stop(process->loop, &process->term);
 }
 
 static bool open_keys(const struct signer_setup *setup)
@@ -105,23 +105,23 @@ static bool lock_up(const struct signer_setup *setup)
 
 int signer_run(const struct signer_setup *setup)
 {
-	struct office office = {.setup = setup};
+	struct signer_process process = {.setup = setup};
 
 	signer_links_of_signer(setup->links);
 	if (!open_keys(setup))
 		return SIGNER_NO_KEYS;
 	if (!lock_up(setup))
 		return EXIT_FAILURE;
-	office.requests = calloc(setup->links->count, sizeof(*office.requests));
-	if (office.requests != NULL)
-		office.loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
-	bool well = office.loop != NULL;
+	process.requests = calloc(setup->links->count, sizeof(*process.requests));
+	if (process.requests != NULL)
+		process.loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+	bool well = process.loop != NULL;
 	if (well) {
-		run(&office);
-		ev_loop_destroy(office.loop);
+		run(&process);
+		ev_loop_destroy(process.loop);
 	} else {
 		log_say(setup->log, CONFIG_LOG_ERROR, "the signer process cannot start: out of memory");
 	}
-	free(office.requests);
+	free(process.requests);
 	return well ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -128,7 +128,7 @@ static void what_is_recorded_is_recorded_once(void **state)
 {
 	(void)state;
 	assert_int_equal(gw_account_part.rows[GW_ACCOUNT_RECORDED].next, 0);
-	assert_int_equal(gw_account_part.rows[GW_ACCOUNT_TOLD].next, GW_PART_BIT(GW_ACCOUNT_RECORDED));
+	assert_int_equal(gw_account_part.rows[GW_ACCOUNT_FINAL].next, GW_PART_BIT(GW_ACCOUNT_RECORDED));
 	for (unsigned s = 0; s < GW_ACCOUNT_RECORDED; s++)
 		assert_true(gw_account_part.rows[s].next & GW_PART_BIT(GW_ACCOUNT_RECORDED));
 }

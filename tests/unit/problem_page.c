@@ -18,7 +18,7 @@ static const struct gw_asker visitor = {.id = "0123456789abcdef", .wall_ms = 179
 static const struct gw_asker program = {.id = "0123456789abcdef", .wall_ms = 1795446198123};
 
 /* The page as a string, which the caller frees. */
-static char *page_of(const struct gw_problem_told *facts)
+static char *page_of(const struct gw_problem_facts *facts)
 {
 	size_t len = 0;
 	char *page = gw_problem_page(facts, &len);
@@ -34,7 +34,7 @@ static char *page_of(const struct gw_problem_told *facts)
 
 static void what_a_client_sent_is_text(void **state)
 {
-	const struct gw_problem_told facts = {
+	const struct gw_problem_facts facts = {
 		.asker = &visitor,
 		.status = 307,
 		.reason = "<i>reason</i>",
@@ -66,7 +66,7 @@ static uint8_t nibble(char c)
 
 static void the_policy_has_the_hash_of_the_style(void **state)
 {
-	const struct gw_problem_told facts = {
+	const struct gw_problem_facts facts = {
 		.asker = &visitor, .status = 404, .reason = "r", .heading = "h", .detail = "d", .steps = "s"};
 	char *page = page_of(&facts), hex[TLS_DIGEST_HEX], want[64] = "'sha256-";
 	const char *begin = strstr(page, "<style>") + 7, *end = strstr(page, "</style>");
@@ -147,12 +147,12 @@ static void a_page_has_a_ceiling(void **state)
 	assert_non_null(detail);
 	memset(detail, '<', room);
 	detail[room] = '\0';
-	assert_null(gw_problem_page(&(struct gw_problem_told){.asker = &visitor,
-							      .status = 404,
-							      .reason = "r",
-							      .heading = "h",
-							      .detail = detail,
-							      .steps = "s"},
+	assert_null(gw_problem_page(&(struct gw_problem_facts){.asker = &visitor,
+							       .status = 404,
+							       .reason = "r",
+							       .heading = "h",
+							       .detail = detail,
+							       .steps = "s"},
 				    &len));
 	free(detail);
 }
