@@ -407,15 +407,16 @@ static void ping(struct master *m)
 
 	if (m->now_ms < next_ping_ms(m))
 		return;
-	m->ping_ms = m->now_ms;
 	if (m->phase == PHASE_SERVING)
 		silent = slots_silent(&m->serving->slots,
 				      m->serving->config->worker_timeout_ms + m->systemd.watchdog_ms / 2, m->now_ms);
-	if (silent == NULL)
-		systemd_alive();
-	else
-		log_say(master_log(m), CONFIG_LOG_WARNING, "worker %d is unresponsive; withholding the watchdog ping",
-			(int)silent->pid);
+	if (silent == NULL) {
+		master_ping(m);
+		return;
+	}
+	m->ping_ms = m->now_ms;
+	log_say(master_log(m), CONFIG_LOG_WARNING, "worker %d is unresponsive; withholding the watchdog ping",
+		(int)silent->pid);
 }
 
 static void wait_for_news(struct master *m)

@@ -70,6 +70,10 @@ void master_leave(struct master *m);
 /* First call: requests under way get no more time. Second call: the workers are killed. */
 void master_cut(struct master *m);
 
+/* Pings the watchdog, if there is one. Call this at once when this process becomes the main process of the service: the
+ * last ping of the process before it may be half an interval old. */
+void master_ping(struct master *m);
+
 /* ---- taking.c ---- */
 
 /* Prepares the first configuration. */

@@ -1,4 +1,4 @@
-/* The phases of the master, and how it ends generations. */
+/* The phases of the master, how it ends generations, and the watchdog ping. */
 #include "base/require.h"
 #include "gateway/scoreboard.h"
 #include "loop/master.h"
@@ -39,4 +39,11 @@ void master_cut(struct master *m)
 		else if (g->state == GENERATION_CUTTING)
 			generation_enter(g, GENERATION_ENDING, m->now_ms);
 	}
+}
+
+void master_ping(struct master *m)
+{
+	m->ping_ms = m->now_ms;
+	if (m->systemd.watchdog_ms > 0)
+		systemd_alive();
 }

@@ -119,6 +119,7 @@ void taking_done(struct master *m)
 	m->refused.cls = THAW_ERR_NONE;
 	tell_ready(m);
 	if (old == NULL) {
+		master_ping(m);
 		master_enter(m, PHASE_SERVING);
 		call_ready(m);
 		return;
