@@ -392,6 +392,8 @@ ngx_int_t thaw_access(ngx_http_request_t *r)
 	if (r->connection->quic != NULL)
 		return refuse_http3(r, location);
 #endif
+	if (r->connection->ssl->last == NGX_ERROR) /* nginx has read the request, and a broken record after it */
+		return NGX_HTTP_CLIENT_CLOSED_REQUEST;
 	thaw_link_t *link = thaw_link_of(r->connection);
 	if (link == NULL || link->server != ngx_http_get_module_srv_conf(r, ngx_http_thaw_module))
 		return refuse_unlinked(r, link);

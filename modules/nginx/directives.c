@@ -203,7 +203,7 @@ static int has_trust_of(const thaw_location_t *to, const thaw_location_t *from)
 	       to->crl_check == from->crl_check && to->depth == from->depth;
 }
 
-static ngx_int_t note_in_server(ngx_conf_t *cf, const thaw_location_t *location)
+static ngx_int_t note_in_server(ngx_conf_t *cf, const thaw_location_t *location, int inherited)
 {
 	thaw_server_t *server = ngx_http_conf_get_module_srv_conf(cf, ngx_http_thaw_module);
 	u_char both[2 * THAW_ID_LEN];
@@ -211,6 +211,8 @@ static ngx_int_t note_in_server(ngx_conf_t *cf, const thaw_location_t *location)
 	ngx_memcpy(both, server->trusts, THAW_ID_LEN);
 	ngx_memcpy(both + THAW_ID_LEN, thaw_trust_id(location->trust), THAW_ID_LEN);
 	server->asks = 1;
+	if (!inherited)
+		server->place = location->when_place;
 	return SHA256(both, sizeof(both), server->trusts) != NULL ? NGX_OK : NGX_ERROR;
 }
 
@@ -218,8 +220,9 @@ char *thaw_merge_location(ngx_conf_t *cf, void *parent, void *child)
 {
 	const thaw_location_t *from = parent;
 	thaw_location_t *to = child;
+	int inherited = to->when == NGX_CONF_UNSET_UINT;
 
-	if (to->when == NGX_CONF_UNSET_UINT)
+	if (inherited)
 		to->when_place = from->when_place;
 	if (to->ca.data == NULL)
 		to->ca_place = from->ca_place;
@@ -242,5 +245,5 @@ char *thaw_merge_location(ngx_conf_t *cf, void *parent, void *child)
 		if (wrong != NGX_CONF_OK)
 			return wrong;
 	}
-	return note_in_server(cf, to) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+	return note_in_server(cf, to, inherited) == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
 }

@@ -59,7 +59,8 @@ ngx_int_t thaw_http2_reset(ngx_http_request_t *r)
 	r->stream->rst_sent = 1;
 	r->stream->skip_data = 1;
 	ngx_post_event(h2c->connection->write, &ngx_posted_events);
-	r->headers_out.status = NGX_HTTP_MISDIRECTED_REQUEST; /* for the access log: no response is sent */
+	/* For the access log: no response is sent. */
+	r->err_status = r->headers_out.status = NGX_HTTP_MISDIRECTED_REQUEST;
 	return NGX_ERROR;
 }
 

@@ -16,6 +16,31 @@ static ngx_int_t add_handler(ngx_conf_t *cf)
 	return NGX_OK;
 }
 
+static int has_server(const ngx_http_conf_addr_t *address, const ngx_http_core_srv_conf_t *server)
+{
+	ngx_http_core_srv_conf_t **servers = address->servers.elts;
+	ngx_uint_t i;
+
+	for (i = 0; i < address->servers.nelts; i++)
+		if (servers[i] == server)
+			return 1;
+	return 0;
+}
+
+static int listens_with_tls(const ngx_http_core_main_conf_t *core, const ngx_http_core_srv_conf_t *server)
+{
+	const ngx_http_conf_port_t *ports = core->ports != NULL ? core->ports->elts : NULL;
+	ngx_uint_t i, j;
+
+	for (i = 0; ports != NULL && i < core->ports->nelts; i++) {
+		const ngx_http_conf_addr_t *addresses = ports[i].addrs.elts;
+		for (j = 0; j < ports[i].addrs.nelts; j++)
+			if (addresses[j].opt.ssl && has_server(&addresses[j], server))
+				return 1;
+	}
+	return 0;
+}
+
 static ngx_int_t set_up(ngx_conf_t *cf)
 {
 	ngx_http_core_main_conf_t *core = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
@@ -33,6 +58,11 @@ static ngx_int_t set_up(ngx_conf_t *cf)
 		ngx_http_ssl_srv_conf_t *ssl = servers[i]->ctx->srv_conf[ngx_http_ssl_module.ctx_index];
 		thaw_server_t *server = servers[i]->ctx->srv_conf[ngx_http_thaw_module.ctx_index];
 		server->verifies = ssl->verify;
+		if (server->place.line != 0 && !listens_with_tls(core, servers[i]))
+			ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+				      "no \"listen ... ssl\" is defined for the \"thaw_client_certificate\" directive "
+				      "in %V:%ui",
+				      &server->place.file, server->place.line);
 		if (ssl->ssl.ctx != NULL && thaw_hello_watch(servers[i], server, ssl->ssl.ctx) != NGX_OK)
 			return NGX_ERROR;
 	}

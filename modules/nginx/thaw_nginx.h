@@ -56,6 +56,7 @@ typedef struct {
 /* Server configuration. */
 typedef struct {
 	ngx_uint_t asks;            /* a location has thaw_client_certificate other than off */
+	thaw_place_t place;         /* of such a directive in the server block itself, not inherited from http */
 	ngx_uint_t verifies;        /* ssl_verify_client */
 	u_char trusts[THAW_ID_LEN]; /* digest of the trust settings of all its locations */
 	u_char id[THAW_ID_LEN];     /* session id context */

@@ -206,3 +206,21 @@ def test_revoked_certificate_is_refused(nginx, tmp_path, tls):
                 assert client.ask("GET", f"{path}?{name}").status == status
             record = one.record(f"{path}?{name}")
             assert (record["verdict"], record["reason"]) == (("accepted", "none") if status == 200 else ("rejected", "untrusted"))
+
+
+@pytest.mark.parametrize("listen, where, warns", [
+    ("listen 127.0.0.1:{plain};", "location", True),
+    ("listen 127.0.0.1:{plain};", "server", True),
+    ("listen 127.0.0.1:{plain};", "http", False),  # such as a server block that redirects
+    ("listen 127.0.0.1:{plain}; listen 127.0.0.1:{port} ssl;", "location", False),
+    ("listen unix:{folder}/socket ssl;", "location", False),
+])  # fmt: skip
+def test_server_block_without_tls_that_asks_is_warned_of(nginx, listen, where, warns):
+    say = {at: "thaw_client_certificate request;" if at == where else "" for at in ("http", "server", "location")}
+    tls = "listen 127.0.0.1:{port} ssl; server_name other; location / {{ thaw_client_certificate off; }}"
+    one = nginx(listen + "\n" + say["server"] + "\nlocation / {{\n" + say["location"] + "\n}}", tls, http="thaw_certificate_authority {pki}/ca.pem;" + say["http"], start=False)
+    code, output = one.test()
+    assert code == 0 and ("[warn]" in output) == warns, output
+    if warns:
+        line = next(at for at, each in enumerate((one.folder / "nginx.conf").read_text().splitlines(), 1) if each == "thaw_client_certificate request;")
+        assert '"listen ... ssl"' in output and f"nginx.conf:{line}" in output, output
