@@ -1,7 +1,5 @@
 """Clients that send slowly: client_body_timeout is between two reads, as in nginx itself."""
 
-import time
-
 import pytest
 from harness.rawtls import Raw
 
