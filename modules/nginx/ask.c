@@ -4,7 +4,6 @@
 #define BODY_IDLE_MS 604800000
 
 static void on_read(ngx_http_request_t *r);
-static void on_write(ngx_http_request_t *r);
 
 /* ---- request data ---- */
 
@@ -283,7 +282,7 @@ static void on_read(ngx_http_request_t *r)
 }
 
 /* The socket is writable: sends the rest of the certificate request. */
-static void on_write(ngx_http_request_t *r)
+void thaw_on_write(ngx_http_request_t *r)
 {
 	thaw_request_t *asked = thaw_request_of(r);
 
@@ -300,7 +299,7 @@ void thaw_wait(thaw_request_t *asked)
 
 	asked->state = THAW_WAITS;
 	r->read_event_handler = on_read;
-	r->write_event_handler = on_write;
+	r->write_event_handler = thaw_on_write;
 	if (r->connection->read->timer_set)
 		ngx_del_timer(r->connection->read); /* the ask has its own deadline */
 	ngx_post_event(&asked->link->news, &ngx_posted_events);
@@ -332,7 +331,6 @@ static ngx_int_t begin(ngx_http_request_t *r, const thaw_location_t *location, t
 		thaw_wait(asked);
 		return NGX_AGAIN;
 	}
-	r->write_event_handler = on_write;
 	ngx_int_t rc = thaw_body_read(asked);
 	return rc >= NGX_HTTP_SPECIAL_RESPONSE ? rc : NGX_DONE;
 }

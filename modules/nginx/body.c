@@ -69,6 +69,8 @@ ngx_int_t thaw_body_read(thaw_request_t *asked)
 		thaw_settle(asked, THAW_SETTLED);
 		return rc;
 	}
+	if (rc == NGX_AGAIN) /* nginx has set one that does nothing */
+		r->write_event_handler = thaw_on_write;
 	ngx_http_finalize_request(r, NGX_DONE);
 	return rc;
 }

@@ -160,6 +160,8 @@ ngx_int_t thaw_access(ngx_http_request_t *r);
 void thaw_access_news(thaw_request_t *asked);
 /* Returns the last ask of a request, or NULL. */
 thaw_request_t *thaw_request_of(ngx_http_request_t *r);
+/* A write event handler: sends what the socket did not take of the server's handshake messages. */
+void thaw_on_write(ngx_http_request_t *r);
 /* Waits for the verdict without reading the body. The request may be freed. */
 void thaw_wait(thaw_request_t *asked);
 /* Continues with the phases, when body and verdict are known. The request may be freed. */

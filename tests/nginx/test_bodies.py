@@ -2,10 +2,12 @@
 
 import hashlib
 import select
+import socket
 import ssl
+import subprocess
 
 import pytest
-from harness.rawtls import LIMIT, Raw
+from harness.rawtls import LIMIT, Raw, context
 
 VERSIONS = ("1.2", "1.3")
 FRAMINGS = ("length", "chunked")
@@ -152,3 +154,45 @@ def test_streamed_body_that_nobody_takes(nginx, inspector, payloads, framing, cu
         client.send(parts(client, "PUT", target, framing, data, cut)[0])
         answer(client, lambda: inspector.came(target) == cut)
     assert one.record(target)["status"] in (400, 499)
+
+
+class Tight(Raw):
+    """Has little room for what it has not read."""
+
+    def __init__(self, one, tls):
+        self.ctx = context(one.pki, tls)
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.settimeout(LIMIT)
+        plain.connect(("127.0.0.1", one.port))
+        self.tls, self.host, self._ahead = self.ctx.wrap_socket(plain, server_hostname="localhost"), f"localhost:{one.port}", bytearray()
+
+
+def many_authorities(folder):
+    """CAs whose names are 14 KB."""
+    key, made = folder / "many.key", ""
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key], check=True)
+    for number in range(45):
+        subject = f"/O={'o' * 60}/OU={'u' * 60}/L={'l' * 60}/ST={'s' * 60}/CN=CA {number}"
+        made += subprocess.run(["openssl", "req", "-x509", "-new", "-key", key, "-subj", subject, "-days", "2"], check=True, capture_output=True, text=True).stdout
+    return made
+
+
+@pytest.mark.parametrize("tls", VERSIONS)
+def test_rest_of_the_certificate_request_is_sent_while_the_client_pauses_in_its_body(nginx, inspector, tls):
+    """The socket takes it once the client has read the response before it."""
+    base = BASE.replace(" ssl;", " ssl sndbuf=4k;").replace("{pki}/ca.pem", "{folder}/many.pem")
+    one = nginx(base + "location / {{" + STREAM + "}} location /file {{ thaw_client_certificate off; root {folder}; }}", start=False)
+    (one.folder / "many.pem").write_text((one.pki / "ca.pem").read_text() + many_authorities(one.folder))
+    (one.folder / "file").mkdir()
+    (one.folder / "file" / "page").write_bytes(b"f" * 1000)
+    one.start()
+    target = f"/paused-{tls}"
+    with Tight(one, tls) as client:
+        client.send(client.head("GET", "/file/page") + client.head("PUT", target, "Content-Length: 20000") + b"x" * 10_000)
+        one.record("/file/page")  # all of it is in the buffers; the client has read none
+        assert len(client.read().body) == 1000
+        answer(client, lambda: inspector.came(target) == 10_000)
+        client.send(b"x" * 10_000)
+        assert client.read().json()["body_bytes"] == 20_000
