@@ -3,11 +3,12 @@
  *
  *	embed PORT server.pem server.key clients-ca.pem [BYTES]
  *
- * It prints "ready PORT" when it listens; PORT 0: any. BYTES: of each socket's buffers, to try it with small ones.
+ * It prints "ready PORT" when it listens; PORT 0: any free port. BYTES: the size of each socket's buffers, to try small
+ * ones.
  *
- * It uses poll(), OpenSSL and <thaw/thaw.h> only, and needs libthaw 0.2 or later. What Thaw needs of a server is
- * marked (1) to (7). The rest is what any server has, and kept short: one request a connection, Content-Length only, a
- * head that is searched, not parsed.
+ * It uses only poll(), OpenSSL and <thaw/thaw.h>, and needs libthaw 0.2 or later. The parts that libthaw needs are
+ * marked (1) to (7). The rest is a short server: one request for each connection, Content-Length only, and a head that
+ * is searched, not parsed.
  */
 #define _GNU_SOURCE 1 /* strcasestr(), accept4() */
 #include <arpa/inet.h>
@@ -29,6 +30,7 @@
 #endif
 
 enum { CLIENTS = 64, HEAD_MAX = 8192, BODY_MAX = 1 << 30, TURNS = 64 };
+enum { LINGER_MS = 5000, LINGER_MAX_MS = 600000 }; /* without a byte of the client, and in all */
 enum state { HEAD, BODY, ANSWER };
 
 struct client {
@@ -39,6 +41,7 @@ struct client {
 	int fd;
 	enum state state;
 	uint64_t deadline_ms, body_left, body_used;
+	uint64_t linger_end_ms; /* 0: the response is not written yet */
 	size_t head_len, answer_len, answered;
 	struct sockaddr_in address;
 	bool blocked; /* the answer could not be written whole */
@@ -71,7 +74,7 @@ static enum thaw_status answer(struct client *c, const char *status, const char 
 	return THAW_OK;
 }
 
-/* (5) The verdict is there: only now is anything done with the request. Its body is counted, and digested. */
+/* (5) The verdict is final. Only now the request is processed: its body is counted and digested. */
 static enum thaw_status act(struct client *c)
 {
 	const struct thaw_identity *who;
@@ -88,7 +91,7 @@ static enum thaw_status act(struct client *c)
 	}
 	do {
 		if (thaw_spool_peek(c->spool, &data, &len, NULL) != THAW_OK)
-			return answer(c, "500 Internal Server Error", "What was held of the body is lost.\n");
+			return answer(c, "500 Internal Server Error", "The stored part of the body is lost.\n");
 		EVP_DigestUpdate(c->digest, data, len);
 		thaw_spool_consume(c->spool, len);
 		c->body_used += len;
@@ -105,13 +108,13 @@ static enum thaw_status act(struct client *c)
 }
 
 /*
- * (4) While the verdict is pending, read, straight into the spool's memory: this is what keeps the connection from
- * freezing. Behind the body, too: the client's certificate may come there. Later the spool is emptied after each read.
+ * (4) While the verdict is pending, read into the spool's memory. This prevents the freeze. Read also after the body,
+ * because the client's certificate may come there. After the verdict the spool is emptied after each read.
  */
 static enum thaw_status read_body(struct client *c)
 {
-	char behind;
-	void *where = &behind;
+	char after_body;
+	void *where = &after_body;
 	size_t room = 1, got = 0;
 
 	if (c->body_left > 0) {
@@ -135,7 +138,7 @@ static enum thaw_status read_body(struct client *c)
 	return c->state != BODY ? THAW_OK : status;
 }
 
-/* (3) The request is known: ask, if it needs a certificate, and let the body come meanwhile. */
+/* (3) The request is known. Ask if it needs a certificate, and read the body meanwhile. */
 static enum thaw_status begin(struct client *c, const char *body)
 {
 	const char *length = strcasestr(c->head, "\r\nContent-Length:");
@@ -154,7 +157,7 @@ static enum thaw_status begin(struct client *c, const char *body)
 	c->body_left -= here;
 	options.body_follows = c->body_left > 0;
 	options.body_idle_ms = 30000;
-	options.timeout_ms = 60000; /* the client's human may have to find a card */
+	options.timeout_ms = 60000; /* the user may have to find a smart card */
 	options.decline_grace_ms = 1000;
 	enter(c, BODY, 600000);
 	return thaw_conn_ask(c->conn, &options, now_ms());
@@ -173,10 +176,19 @@ static enum thaw_status read_head(struct client *c)
 	return c->head_len == HEAD_MAX ? THAW_FAILED : status;
 }
 
+/* After the response: as long as the client sends. */
+static void linger(struct client *c)
+{
+	uint64_t deadline = now_ms() + LINGER_MS;
+
+	c->deadline_ms = deadline < c->linger_end_ms ? deadline : c->linger_end_ms;
+}
+
 /*
- * (6) In the midst of the client's handshake messages nothing is written. What it still sends is read and thrown away,
- * for a while after the response, too: or it would never come to read, or a reset would erase the response (RFC
- * 9112 9.6).
+ * (6) Write the response, but nothing between the client's handshake messages: thaw_conn_write() sees to that. Read and
+ * discard what the client still sends, also after the response. Some clients read the response only after they have
+ * sent the whole request; and closing a socket with unread bytes resets the connection, which destroys the response
+ * (RFC 9112 9.6).
  */
 static enum thaw_status write_answer(struct client *c)
 {
@@ -192,10 +204,14 @@ static enum thaw_status write_answer(struct client *c)
 		if (c->answered == c->answer_len) {
 			SSL_shutdown(c->ssl);
 			shutdown(c->fd, SHUT_WR);
-			enter(c, ANSWER, 5000);
+			c->linger_end_ms = now_ms() + LINGER_MAX_MS;
+			linger(c);
 		}
 	}
-	return thaw_conn_read(c->conn, c->head, HEAD_MAX, &len, now_ms());
+	enum thaw_status status = thaw_conn_read(c->conn, c->head, HEAD_MAX, &len, now_ms());
+	if (len > 0 && c->linger_end_ms > 0)
+		linger(c);
+	return status;
 }
 
 static void drop(struct client *c)
@@ -226,7 +242,7 @@ static void take(struct client *c, int listener)
 	enter(c, HEAD, 20000);
 }
 
-/* (7) What the ask waits for, and until when, beside what the server itself does. False: the client is gone. */
+/* (7) Serve one client, then wait for its socket and for the earlier deadline. False: the client is gone. */
 static bool step(struct client *c, struct pollfd *poll, uint64_t *wake_ms)
 {
 	static enum thaw_status (*const run[])(struct client *) = {read_head, read_body, write_answer};
@@ -234,7 +250,7 @@ static bool step(struct client *c, struct pollfd *poll, uint64_t *wake_ms)
 
 	thaw_conn_tick(c->conn, now_ms());
 	c->blocked = false;
-	for (int turn = 0; turn < TURNS && status == THAW_OK; turn++) /* then it is the next client's turn */
+	for (int turn = 0; turn < TURNS && status == THAW_OK; turn++) /* then the next client's turn */
 		status = run[c->state](c);
 	if (status == THAW_CLOSED || status == THAW_FAILED || now_ms() >= c->deadline_ms) {
 		drop(c);
@@ -300,7 +316,7 @@ static bool set_up(char **argv)
 	return true;
 }
 
-/* Sockets that it accepts have the same. */
+/* Accepted sockets inherit the sizes. */
 static bool set_buffers(int listener, const char *bytes)
 {
 	int size = (int)strtol(bytes, NULL, 10);

@@ -1,11 +1,11 @@
 /*
- * An upload with libcurl whose connection is primed for the client certificate first, and that takes that connection or
- * none:
+ * Uploads a file with libcurl and libthaw-curl. The connection is primed for the client certificate first, and the
+ * upload uses that connection or none:
  *
  *	upload FILE URL CA CERTIFICATE KEY
  *
- * CA, CERTIFICATE and KEY are PEM files. The response's body goes to standard output; what the server asked for is told
- * on standard error. What libthaw-curl adds to a plain libcurl program is marked.
+ * CA, CERTIFICATE and KEY are PEM files. It writes the response's body to standard output, and each ask of the server
+ * to standard error. The lines that libthaw-curl adds to a plain libcurl program are marked.
  */
 #include <stdio.h>
 #include <sys/stat.h>
@@ -17,7 +17,7 @@ static void on_ask(void *arg, const struct thaw_curl_ask *ask)
 {
 	(void)arg;
 	(void)fprintf(stderr, "asked for a certificate %s: %s\n", ask->priming ? "while priming" : "during the upload",
-		      ask->subject != NULL ? ask->subject : "there is none to give");
+		      ask->subject != NULL ? ask->subject : "none is configured");
 }
 
 static int set_up(CURL *curl, char **argv, FILE *file, curl_off_t size)
@@ -31,7 +31,7 @@ static int set_up(CURL *curl, char **argv, FILE *file, curl_off_t size)
 	       curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, size) == CURLE_OK;
 }
 
-/* libcurl ends with CURLE_OK, too, when a server answers and closes before it has the whole file. */
+/* libcurl returns CURLE_OK also if the server answers and closes before it has the whole file. */
 static int is_whole(CURL *curl, curl_off_t size)
 {
 	curl_off_t sent = -1;
@@ -60,9 +60,9 @@ static int upload(CURL *curl, curl_off_t size)
 	if (code != CURLE_OK)
 		(void)fprintf(stderr, "not uploaded: %s\n", curl_easy_strerror(code));
 	else if (err.cls == THAW_ERR_NONE)
-		(void)fprintf(stderr, "status %ld%s\n", status, whole ? "" : ", before it had the whole file");
+		(void)fprintf(stderr, "status %ld%s\n", status, whole ? "" : ", before the whole file was sent");
 	curl_easy_cleanup(curl);
-	thaw_curl_free(&helper); /* libthaw-curl: behind it */
+	thaw_curl_free(&helper); /* libthaw-curl: after curl_easy_cleanup() */
 	return err.cls != THAW_ERR_NONE || code != CURLE_OK || !whole || status < 200 || status > 299;
 }
 
@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 	}
 	struct stat info;
 	if (fstat(fileno(file), &info) != 0 || !S_ISREG(info.st_mode)) {
-		(void)fprintf(stderr, "%s: it is no file\n", argv[1]);
+		(void)fprintf(stderr, "%s: not a regular file\n", argv[1]);
 		(void)fclose(file);
 		return 1;
 	}

@@ -15,6 +15,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 
@@ -223,6 +224,21 @@ def test_a_stranger(port, pki, body, version):
 def test_another_path_is_not_asked(port, pki, body):
     status, text = upload(port, pki, body, *identity(pki), path="elsewhere")
     assert status == 404 and text.startswith("There is PUT /late")
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_an_early_refusal_reaches_a_client_that_sends_longer_than_the_server_lingers(port, pki, version):
+    """Java's HttpClient reads the response after it has sent the body. With a linger time of 5 s in all, a reset destroyed it."""
+    context = ssl.create_default_context(cafile=pki / "ca.pem")
+    context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, f"TLSv{version.replace('.', '_')}")
+    with socket.create_connection(("127.0.0.1", port), LIMIT_S) as plain:
+        with context.wrap_socket(plain, server_hostname="localhost") as client:
+            client.sendall(b"PUT /elsewhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for _ in range(14):  # a slow upload
+                client.sendall(b"1\r\nx\r\n")
+                time.sleep(0.5)
+            client.sendall(b"0\r\n\r\n")
+            assert client.recv(4096).startswith(b"HTTP/1.1 404 ")
 
 
 @pytest.fixture(scope="session")
