@@ -42,9 +42,9 @@ static const thaw_server_t *server_of(const ngx_connection_t *c, SSL *ssl)
 	const ngx_http_connection_t *http = c->data;
 	const ngx_http_core_srv_conf_t *core = NULL;
 	u_char name[256];
-	size_t len = read_name(ssl, name);
+	size_t len;
 
-	if (http->addr_conf->virtual_names != NULL && len > 0)
+	if (http->addr_conf->virtual_names != NULL && (len = read_name(ssl, name)) > 0)
 		core = find_server(http->addr_conf->virtual_names, name, len);
 	if (core == NULL)
 		core = http->addr_conf->default_server;
@@ -58,18 +58,21 @@ static int is_asking(const thaw_link_t *link)
 	return link != NULL && link->asked != NULL;
 }
 
-/* Sets up a new connection to a server block with asking locations. */
-static void join(ngx_connection_t *c, SSL *ssl, const thaw_server_t *server)
+/* Sets up a new connection to a server block with asking locations. NULL: out of memory; the connection works, but
+ * cannot be asked. */
+static thaw_link_t *join(ngx_connection_t *c, SSL *ssl, const thaw_server_t *server)
 {
 	thaw_link_t *link = thaw_link_new(c, ssl, server);
 
-	/* Out of memory: the connection works, but cannot be asked. */
-	if (link == NULL)
-		return;
+	if (link == NULL) {
+		thaw_link_clear_errors();
+		return NULL;
+	}
 	thaw_conn_hold_to_tls12(link->conn, (SSL_get_options(ssl) & SSL_OP_NO_TLSv1_2) == 0);
 	/* Sessions are not resumed in other server blocks or after a change of trust (CVE-2025-23419). This must be set
 	 * here, because OpenSSL checks the session before nginx selects the server block. */
 	(void)SSL_set_session_id_context(ssl, server->id, THAW_ID_LEN);
+	return link;
 }
 
 /* QUIC connections cannot be asked (RFC 9001 4.4), and their SSL has no BIO of nginx. */
@@ -88,12 +91,15 @@ static int is_quic(const ngx_connection_t *c)
 static int on_hello(SSL *ssl, int *alert, void *arg)
 {
 	ngx_connection_t *c = ngx_ssl_get_connection(ssl);
+	thaw_link_t *link = thaw_link_of_ssl(ssl);
 	const thaw_server_t *server;
 	int result;
 
 	(void)arg;
-	if (!c->ssl->handshaked && thaw_link_of_ssl(ssl) == NULL && !is_quic(c) && (server = server_of(c, ssl))->asks)
-		join(c, ssl, server);
+	if (!c->ssl->handshaked && link == NULL && !is_quic(c) && (server = server_of(c, ssl))->asks)
+		link = join(c, ssl, server);
+	if (link == NULL)
+		return SSL_CLIENT_HELLO_SUCCESS;
 	result = thaw_ctx_client_hello(ssl, alert, NULL);
 	thaw_link_clear_errors();
 	return result;

@@ -14,7 +14,9 @@ static enum thaw_status attach(struct ssl_st *ssl, bool deferred, thaw_conn **ma
 	*made = NULL;
 	if (unfit != NULL)
 		return error_set(err, THAW_ERR_USAGE, "joining a connection: %s", unfit);
-	thaw_conn *conn = calloc(1, sizeof(*conn));
+	thaw_conn *conn = malloc(sizeof(*conn)); /* not calloc(): see attach() of tls/session.c */
+	if (conn != NULL)
+		*conn = (thaw_conn){0};
 	if (conn == NULL || (conn->tls = deferred ? tls_session_new_deferred(ssl) : tls_session_new(ssl)) == NULL) {
 		free(conn);
 		return error_set(err, THAW_ERR_RESOURCE, "attaching to a connection: out of memory");

@@ -27,6 +27,8 @@ static int leave_copy(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **dat
 /* If memory runs out, the next peer tries again. */
 static bool make_index(void)
 {
+	if (ex_index >= 0)
+		return true;
 	(void)pthread_mutex_lock(&making);
 	if (ex_index < 0)
 		ex_index = SSL_get_ex_new_index(0, NULL, NULL, leave_copy, NULL);

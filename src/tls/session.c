@@ -194,16 +194,16 @@ static void follow_messages(struct tls_session *session)
 
 static struct tls_session *attach(SSL *ssl, bool deferred)
 {
-	struct tls_session *session = is_half_made(ssl) ? NULL : calloc(1, sizeof(*session));
+	struct tls_session *session = is_half_made(ssl) ? NULL : malloc(sizeof(*session));
 
+	if (session != NULL) /* glibc's calloc() takes no block of the thread's cache, and costs ten times as much */
+		*session = (struct tls_session){.ssl = ssl, .deferred = deferred};
 	if (session == NULL || (!deferred && !tls_queue(ssl, TLS_QUEUE_HANDSHAKE)) ||
 	    !tls_peer_init(&session->peer, ssl, session)) {
 		free(session);
 		ERR_clear_error();
 		return NULL;
 	}
-	session->ssl = ssl;
-	session->deferred = deferred;
 	keep_from_kernel(ssl);
 	if (!deferred)
 		follow_messages(session);
@@ -284,22 +284,27 @@ bool tls_hello_name(struct ssl_st *ssl, char name[static TLS_NAME_MAX + 1])
 	return true;
 }
 
-/* For a session that was created in the ClientHello callback itself, after the message callback was called. */
-static void read_extensions(struct tls_session *session, struct ssl_st *ssl)
+static void read_extension(struct tls_session *session, unsigned type)
 {
-	static const unsigned types[] = {
-		TLSEXT_TYPE_supported_versions,
-		TLSEXT_TYPE_post_handshake_auth,
-		TLSEXT_TYPE_extended_master_secret,
-		TLSEXT_TYPE_application_layer_protocol_negotiation,
-		TLSEXT_TYPE_psk,
-	};
 	const unsigned char *data;
 	size_t len;
 
-	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (SSL_client_hello_get0_ext(ssl, types[i], &data, &len) == 1)
-			tls_hello_read_extension(&session->hello, types[i], data, len);
+	if (SSL_client_hello_get0_ext(session->ssl, type, &data, &len) == 1)
+		tls_hello_read_extension(&session->hello, type, data, len);
+}
+
+/*
+ * For a session that was created in the ClientHello callback itself, after the message callback was called. Most such
+ * connections are never asked, and each search costs some 200 instructions: only what thaw_ctx_client_hello() and
+ * tls_session_means() need is read. Post-handshake authentication is one of TLS 1.3.
+ */
+static void read_extensions(struct tls_session *session)
+{
+	read_extension(session, TLSEXT_TYPE_supported_versions);
+	if (session->hello.tls13)
+		read_extension(session, TLSEXT_TYPE_post_handshake_auth);
+	if (!session->hello.post_handshake)
+		read_extension(session, TLSEXT_TYPE_extended_master_secret);
 }
 
 static bool has_tls12(SSL *ssl)
@@ -310,15 +315,15 @@ static bool has_tls12(SSL *ssl)
 int thaw_ctx_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 {
 	struct tls_session *session = tls_session_of(ssl);
-	char name[TLS_NAME_MAX + 1];
 
 	(void)unused;
 	if (session == NULL)
 		return SSL_CLIENT_HELLO_SUCCESS;
-	(void)tls_hello_name(ssl, name);
 	if (!session->deferred)
 		(void)tls_queue(ssl, TLS_QUEUE_HANDSHAKE); /* if out of memory, the next read tries again */
 	if (session->hello_seen) { /* the second one after a HelloRetryRequest, or of a renegotiation */
+		char name[TLS_NAME_MAX + 1];
+		(void)tls_hello_name(ssl, name);
 		if (strcmp(name, session->name) == 0)
 			return SSL_CLIENT_HELLO_SUCCESS;
 		*alert = SSL_AD_ILLEGAL_PARAMETER;
@@ -326,8 +331,8 @@ int thaw_ctx_client_hello(struct ssl_st *ssl, int *alert, void *unused)
 	}
 	session->hello_seen = true;
 	if (!session->hello_read)
-		read_extensions(session, ssl);
-	memcpy(session->name, name, sizeof(name));
+		read_extensions(session);
+	(void)tls_hello_name(ssl, session->name);
 	/* If the client offers TLS 1.2 and the SSL supports it, limiting the version to TLS 1.2 cannot fail. */
 	bool held = session->hold && !session->hello.post_handshake && session->hello.tls12 && has_tls12(ssl);
 	if (held)
