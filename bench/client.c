@@ -65,7 +65,7 @@ static const char *open_connection(struct client *client)
 	client->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (client->fd < 0)
 		return client_tls_failure("socket");
-	client->ssl = client_tls_new(plan, client->fd);
+	client->ssl = client_tls_new(client);
 	if (client->ssl == NULL)
 		return client_tls_failure("a connection's TLS");
 	(void)setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -84,6 +84,7 @@ const char *client_begin(struct client *client)
 
 	client->write_blocked = client->read_blocked = false;
 	client->in_len = 0;
+	client->response_left = 0;
 	if (plan->streams > 0) {
 		client->head = client->out;
 		why = client_h2_begin(client);
@@ -134,7 +135,8 @@ static enum part handshake(struct client *client, const char **why)
 	return *why == NULL ? PART_NEXT : PART_FAILED;
 }
 
-/* 1: the response is complete; 0: not yet; -1: it is not the response that we expect. */
+/* 1: the response is complete; 0: not yet, and with a complete head response_left is set; -1: it is not the response
+ * that we expect. */
 static int judge(struct client *client)
 {
 	static const char wanted[] = "HTTP/1.1 200", length[] = "\r\nContent-Length:";
@@ -146,8 +148,11 @@ static int judge(struct client *client)
 	const char *field = strcasestr(client->in, length);
 	if (strncmp(client->in, wanted, sizeof(wanted) - 1) != 0 || field == NULL || field > end)
 		return -1;
-	size_t whole = (size_t)(end + 4 - client->in) + strtoull(field + sizeof(length) - 1, NULL, 10);
-	return client->in_len == whole ? 1 : client->in_len < whole ? 0 : -1;
+	uint64_t body = strtoull(field + sizeof(length) - 1, NULL, 10), whole = (uint64_t)(end + 4 - client->in) + body;
+	if (client->in_len > whole || (client->plan->response > 0 && body != client->plan->response))
+		return -1;
+	client->response_left = whole - client->in_len;
+	return client->response_left == 0;
 }
 
 static const char *not_wanted(struct client *client)
@@ -159,10 +164,10 @@ static const char *not_wanted(struct client *client)
 	return text;
 }
 
-/* Takes the response bytes that have arrived. PART_NEXT: there may be more. */
-static enum part take_text(struct client *client, const char **why)
+/* Takes the response bytes that have arrived. dropped: those are of its body. PART_NEXT: there may be more. */
+static enum part take_text(struct client *client, bool dropped, const char **why)
 {
-	int verdict = judge(client);
+	int verdict = dropped ? client->response_left == 0 : judge(client);
 
 	if (verdict < 0 || (verdict > 0 && client->head_left + client->body_left > 0)) {
 		*why = not_wanted(client);
@@ -193,10 +198,15 @@ static enum part take_frames(struct client *client, const char **why)
 /* Reads what has arrived: response bytes, a request for the certificate, or tickets. */
 static enum part receiving(struct client *client, const char **why)
 {
+	static char scratch[CLIENT_RECORD];
+
 	for (;;) {
-		size_t got = 0;
-		switch (client_tls_read(client, client->in + client->in_len, sizeof(client->in) - 1 - client->in_len,
-					&got)) {
+		bool drop = client->response_left > 0;
+		size_t got = 0, room = sizeof(client->in) - 1 - client->in_len;
+		if (drop)
+			room = client->response_left < sizeof(scratch) ? (size_t)client->response_left
+								       : sizeof(scratch);
+		switch (client_tls_read(client, drop ? scratch : client->in + client->in_len, room, &got)) {
 		case CLIENT_IO_WANT_IN:
 			client->read_blocked = false;
 			return PART_IN;
@@ -207,9 +217,10 @@ static enum part receiving(struct client *client, const char **why)
 			*why = client_tls_failure("reading the response");
 			return PART_FAILED;
 		case CLIENT_IO_OK:
-			client->in_len += got;
+			client->in_len += drop ? 0 : got;
+			client->response_left -= drop ? got : 0;
 		}
-		enum part taken = client->plan->streams > 0 ? take_frames(client, why) : take_text(client, why);
+		enum part taken = client->plan->streams > 0 ? take_frames(client, why) : take_text(client, drop, why);
 		if (taken != PART_NEXT)
 			return taken;
 	}

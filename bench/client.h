@@ -26,14 +26,17 @@ struct client_plan {
 	const char *name;           /* server name: for SNI, Host, and the check of its certificate */
 	char head[CLIENT_HEAD_MAX]; /* of the request; over HTTP/2 the header block of a connection's first request */
 	size_t head_len;
-	unsigned streams; /* concurrent requests of a connection over HTTP/2; 0: HTTP/1.1 */
-	double end_at;    /* until this time each response over HTTP/2 is followed by another request */
-	uint64_t body;    /* bytes */
-	bool fresh;       /* a new connection for each request */
+	unsigned streams;  /* concurrent requests of a connection over HTTP/2; 0: HTTP/1.1 */
+	double end_at;     /* until this time each response over HTTP/2 is followed by another request */
+	uint64_t body;     /* bytes */
+	uint64_t response; /* bytes of a response's body; 0: two */
+	bool fresh;        /* a new connection for each request */
+	bool tls12;        /* TLS 1.2; otherwise TLS 1.3 */
+	bool resume;       /* each client resumes its session, from its second connection on */
 	SSL_CTX *tls;
 	int epoll;
 	struct {
-		uint64_t done, connections, asked, tickets;
+		uint64_t done, connections, asked, tickets, resumed;
 	} counted;
 };
 
@@ -44,14 +47,17 @@ struct client {
 	enum client_state state;
 	int fd; /* -1: no connection */
 	SSL *ssl;
-	uint32_t watched; /* events */
-	const char *head; /* the bytes to send before the body */
+	SSL_SESSION *session; /* to be resumed; NULL: none yet */
+	bool resuming;        /* this connection does */
+	uint32_t watched;     /* events */
+	const char *head;     /* the bytes to send before the body */
 	size_t head_len, head_left;
 	uint64_t body_left;
 	bool write_blocked; /* OpenSSL wants the same write again before any read */
 	bool read_blocked;  /* a read must write first (the answer to an ask), and that write is blocked */
 	uint32_t next_id;   /* of a stream; 0: nothing sent yet */
 	unsigned under_way;
+	uint64_t response_left; /* after what was read with the response's head */
 	size_t in_len;
 	char in[CLIENT_BUFFER];  /* response bytes or frames */
 	char out[CLIENT_BUFFER]; /* frames to send: the head of HTTP/2 */
@@ -85,20 +91,20 @@ const char *client_h2_take(struct client *client);
 
 enum client_io { CLIENT_IO_OK, CLIENT_IO_WANT_IN, CLIENT_IO_WANT_OUT, CLIENT_IO_FAILED };
 
-/* Makes one context for all clients of the plan: TLS 1.3, TLS_AES_128_GCM_SHA256, X25519, no resumption. certificate
- * and key: PEM files, or NULL. False: an error; *why has the text. */
+/* Makes one context for all clients of the plan: TLS 1.3 or 1.2, AES-128-GCM, X25519. certificate and key: PEM files,
+ * or NULL. False: an error; *why has the text. */
 bool client_tls_init(struct client_plan *plan, const char *ca, const char *certificate, const char *key,
 		     const char **why);
 
-/* NULL: out of memory. */
-SSL *client_tls_new(struct client_plan *plan, int fd);
+/* For client->fd. NULL: out of memory. */
+SSL *client_tls_new(struct client *client);
 
 enum client_io client_tls_handshake(struct client *client);
 enum client_io client_tls_read(struct client *client, void *into, size_t room, size_t *got);
 enum client_io client_tls_write(struct client *client, const void *from, size_t len, size_t *written);
 
-/* Checks that the handshake used what was planned. Returns NULL, or what differs. */
-const char *client_tls_check(const struct client *client);
+/* Checks that the handshake used what was planned, and counts one that resumed. Returns NULL, or what differs. */
+const char *client_tls_check(struct client *client);
 
 /* The text of the last failure; doing: what was being done. */
 const char *client_tls_failure(const char *doing);

@@ -6,7 +6,8 @@
 
 #include "client.h"
 
-#define SUITE "TLS_AES_128_GCM_SHA256"
+#define SUITE   "TLS_AES_128_GCM_SHA256"
+#define SUITE12 "ECDHE-ECDSA-AES128-GCM-SHA256"
 
 static int on_ask(SSL *ssl, void *arg)
 {
@@ -21,19 +22,27 @@ static int on_ticket(SSL *ssl, SSL_SESSION *session)
 {
 	struct client_plan *plan = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
-	(void)session;
 	plan->counted.tickets++;
-	return 0; /* 0: OpenSSL keeps the ownership, and frees the session */
+	if (!plan->resume)
+		return 0; /* 0: OpenSSL keeps the ownership, and frees the session */
+	struct client *client = SSL_get_app_data(ssl);
+	SSL_SESSION_free(client->session);
+	client->session = session;
+	return 1;
 }
 
 bool client_tls_init(struct client_plan *plan, const char *ca, const char *certificate, const char *key,
 		     const char **why)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	int version = plan->tls12 ? TLS1_2_VERSION : TLS1_3_VERSION;
+	/* RFC 8422 5.1.1: over TLS 1.2 the groups are also the curves of certificates that the client accepts. */
+	const char *groups = plan->tls12 ? "X25519:P-256" : "X25519";
 
 	plan->tls = ctx;
-	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||
-	    SSL_CTX_set_ciphersuites(ctx, SUITE) != 1 || SSL_CTX_set1_groups_list(ctx, "X25519") != 1 ||
+	if (ctx == NULL || SSL_CTX_set_min_proto_version(ctx, version) != 1 ||
+	    SSL_CTX_set_max_proto_version(ctx, version) != 1 || SSL_CTX_set_ciphersuites(ctx, SUITE) != 1 ||
+	    SSL_CTX_set_cipher_list(ctx, SUITE12) != 1 || SSL_CTX_set1_groups_list(ctx, groups) != 1 ||
 	    SSL_CTX_load_verify_file(ctx, ca) != 1 ||
 	    (certificate != NULL && (SSL_CTX_use_certificate_chain_file(ctx, certificate) != 1 ||
 				     SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1))) {
@@ -54,12 +63,15 @@ bool client_tls_init(struct client_plan *plan, const char *ca, const char *certi
 	return true;
 }
 
-SSL *client_tls_new(struct client_plan *plan, int fd)
+SSL *client_tls_new(struct client *client)
 {
+	const struct client_plan *plan = client->plan;
 	SSL *ssl = SSL_new(plan->tls);
 
-	if (ssl != NULL && SSL_set_fd(ssl, fd) == 1 && SSL_set_tlsext_host_name(ssl, plan->name) == 1 &&
-	    SSL_set1_host(ssl, plan->name) == 1)
+	client->resuming = client->session != NULL;
+	if (ssl != NULL && SSL_set_fd(ssl, client->fd) == 1 && SSL_set_tlsext_host_name(ssl, plan->name) == 1 &&
+	    SSL_set1_host(ssl, plan->name) == 1 && SSL_set_app_data(ssl, client) == 1 &&
+	    (!client->resuming || SSL_set_session(ssl, client->session) == 1))
 		return ssl;
 	SSL_free(ssl);
 	return NULL;
@@ -104,19 +116,23 @@ enum client_io client_tls_write(struct client *client, const void *from, size_t 
 	return result(client, SSL_write_ex(client->ssl, from, len, written));
 }
 
-const char *client_tls_check(const struct client *client)
+const char *client_tls_check(struct client *client)
 {
+	bool tls12 = client->plan->tls12, resumed = SSL_session_reused(client->ssl) == 1;
 	const unsigned char *protocol = NULL;
 	unsigned len = 0;
 
 	SSL_get0_alpn_selected(client->ssl, &protocol, &len);
 	if (client->plan->streams > 0 && (len != 2 || memcmp(protocol, "h2", 2) != 0))
 		return "not HTTP/2";
-	if (SSL_version(client->ssl) != TLS1_3_VERSION)
-		return "not TLS 1.3";
-	if (strcmp(SSL_get_cipher_name(client->ssl), SUITE) != 0)
-		return "not " SUITE;
-	return SSL_session_reused(client->ssl) ? "a session was resumed" : NULL;
+	if (SSL_version(client->ssl) != (tls12 ? TLS1_2_VERSION : TLS1_3_VERSION))
+		return tls12 ? "not TLS 1.2" : "not TLS 1.3";
+	if (strcmp(SSL_get_cipher_name(client->ssl), tls12 ? SUITE12 : SUITE) != 0)
+		return tls12 ? "not " SUITE12 : "not " SUITE;
+	if (resumed != client->resuming)
+		return resumed ? "a session was resumed" : "the session was not resumed";
+	client->plan->counted.resumed += resumed;
+	return NULL;
 }
 
 const char *client_tls_failure(const char *doing)

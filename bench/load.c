@@ -1,5 +1,5 @@
 /*
- * The load generator of the measurements: TLS 1.3 clients in one process. Each sends its next request as soon as the
+ * The load generator of the measurements: TLS clients in one process. Each sends its next request as soon as the
  * last one is answered. bench/run drives it over standard input and output, so that the measured work lies between two
  * lines:
  *
@@ -38,6 +38,8 @@ static const char help[] =
 	"  --name NAME          of the server, default localhost     --path PATH   default /\n"
 	"  --connections N      at the same time, default 1          --fresh       a new one for each request\n"
 	"  --body BYTES         PUT with that many; 0, default: GET  --seconds S   default 1; 0: first requests only\n"
+	"  --response BYTES     bench-sink answers with that many    --tls12       TLS 1.2; default: TLS 1.3\n"
+	"  --resume             its session, from a client's second connection on; with --fresh\n"
 	"  --streams N          over HTTP/2, GETs only, that many at a time on each connection; 0, default: HTTP/1.1\n"
 	"  --certificate FILE --key FILE                             given when asked for\n";
 
@@ -145,9 +147,9 @@ static void report(struct load *load, double seconds)
 
 	(void)snprintf(text, sizeof(text),
 		       "{\"done\": %" PRIu64 ", \"seconds\": %.6f, \"connections\": %" PRIu64 ", \"asked\": %" PRIu64
-		       ", \"tickets\": %" PRIu64 "}",
+		       ", \"tickets\": %" PRIu64 ", \"resumed\": %" PRIu64 "}",
 		       load->plan.counted.done, seconds, load->plan.counted.connections, load->plan.counted.asked,
-		       load->plan.counted.tickets);
+		       load->plan.counted.tickets, load->plan.counted.resumed);
 	say(text);
 }
 
@@ -166,8 +168,10 @@ static void run(struct load *load)
 	(void)alarm(0);
 	while (getchar() != EOF)
 		continue;
-	for (size_t i = 0; i < load->count; i++)
+	for (size_t i = 0; i < load->count; i++) {
 		client_close(&load->clients[i]);
+		SSL_SESSION_free(load->clients[i].session);
+	}
 }
 
 /* ---- the set-up ---- */
@@ -220,6 +224,15 @@ static void take_option(struct load *load, int option)
 	case 'f':
 		load->plan.fresh = true;
 		break;
+	case 'r':
+		load->plan.response = (uint64_t)number(optarg, 1e12);
+		break;
+	case '2':
+		load->plan.tls12 = true;
+		break;
+	case 'R':
+		load->plan.resume = true;
+		break;
 	case 'h':
 		(void)fputs(help, stdout);
 		exit(EX_OK);
@@ -232,40 +245,37 @@ static void take_option(struct load *load, int option)
 static void take_options(struct load *load, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"port", required_argument, NULL, 'p'},
-		{"name", required_argument, NULL, 'n'},
-		{"ca", required_argument, NULL, 'a'},
-		{"certificate", required_argument, NULL, 'c'},
-		{"key", required_argument, NULL, 'k'},
-		{"connections", required_argument, NULL, 'N'},
-		{"body", required_argument, NULL, 'b'},
-		{"path", required_argument, NULL, 'u'},
-		{"seconds", required_argument, NULL, 's'},
-		{"fresh", no_argument, NULL, 'f'},
-		{"streams", required_argument, NULL, 'm'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
+		{"port", required_argument, NULL, 'p'},     {"name", required_argument, NULL, 'n'},
+		{"ca", required_argument, NULL, 'a'},       {"certificate", required_argument, NULL, 'c'},
+		{"key", required_argument, NULL, 'k'},      {"connections", required_argument, NULL, 'N'},
+		{"body", required_argument, NULL, 'b'},     {"path", required_argument, NULL, 'u'},
+		{"seconds", required_argument, NULL, 's'},  {"fresh", no_argument, NULL, 'f'},
+		{"response", required_argument, NULL, 'r'}, {"tls12", no_argument, NULL, '2'},
+		{"resume", no_argument, NULL, 'R'},         {"streams", required_argument, NULL, 'm'},
+		{"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
 	};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
 		take_option(load, option);
 	if (optind != argc || load->plan.server.sin_port == 0 || load->ca == NULL ||
-	    (load->certificate == NULL) != (load->key == NULL) ||
-	    (load->plan.streams > 0 && (load->plan.body > 0 || load->plan.fresh)))
+	    (load->certificate == NULL) != (load->key == NULL) || (load->plan.resume && !load->plan.fresh) ||
+	    (load->plan.streams > 0 && (load->plan.body > 0 || load->plan.response > 0 || load->plan.fresh)))
 		take_option(load, '?');
 }
 
 static void write_head(struct load *load)
 {
 	struct client_plan *plan = &load->plan;
-	char length[64] = "";
+	char length[64] = "", query[64] = "";
 
+	if (plan->response > 0)
+		(void)snprintf(query, sizeof(query), "?bytes=%" PRIu64, plan->response);
 	if (plan->body > 0)
 		(void)snprintf(length, sizeof(length), "Content-Length: %" PRIu64 "\r\n", plan->body);
 	int len = snprintf(plan->head, sizeof(plan->head),
-			   "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench-load\r\nAccept: */*\r\n%s\r\n",
-			   plan->body > 0 ? "PUT" : "GET", load->path, plan->name, length);
+			   "%s %s%s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench-load\r\nAccept: */*\r\n%s\r\n",
+			   plan->body > 0 ? "PUT" : "GET", load->path, query, plan->name, length);
 	if (len < 0 || (size_t)len >= sizeof(plan->head))
 		fail("the path or the name is too long");
 	plan->head_len = (size_t)len;

@@ -41,15 +41,22 @@ class Work:
     certificate: str = ""  # "", handshake, late
     idle: bool = False
     streams: int = 0  # concurrent HTTP/2 streams on each connection
+    response: int = 0  # bytes of a response's body; 0: two
+    tls12: bool = False
+    resumed: bool = False  # each connection resumes the client's session
 
 
 WORKS = [
     Work("get", "us/request", 1e6, 32, "small GET on 32 kept connections"),
     Work("get2", "us/request", 1e6, 4, "small GET over HTTP/2, on 4 kept connections, 8 at a time on each", streams=8),
+    Work("get64m", "ms/MiB", 1e3 / 64, 2, "GET of 64 MiB on 2 kept connections", response=64 * MIB),
     Work("put1m", "ms/MiB", 1e3, 8, "PUT of 1 MiB on 8 kept connections", MIB),
     Work("put64m", "ms/MiB", 1e3 / 64, 2, "PUT of 64 MiB on 2 kept connections", 64 * MIB),
     Work("handshake", "us each", 1e6, 8, "full handshake and a GET, 8 at a time", fresh=True),
-    Work("handshake-cert", "us each", 1e6, 8, "the same with a client certificate", 0, True, "handshake"),
+    Work("handshake12", "us each", 1e6, 8, "the same over TLS 1.2", fresh=True, tls12=True),
+    Work("resumed", "us each", 1e6, 8, "resumed handshake and a GET, 8 at a time", fresh=True, resumed=True),
+    Work("resumed12", "us each", 1e6, 8, "the same over TLS 1.2", fresh=True, tls12=True, resumed=True),
+    Work("handshake-cert", "us each", 1e6, 8, "full handshake with a client certificate, and a GET", 0, True, "handshake"),
     Work("late100k", "ms/request", 1e3, 8, "handshake, late certificate, PUT of 100 KiB", 100 * KIB, True, "late"),
     Work("late1m", "ms/request", 1e3, 4, "the same, 1 MiB", MIB, True, "late"),
     Work("late64m", "ms/request", 1e3, 2, "the same, 64 MiB", 64 * MIB, True, "late"),
@@ -227,7 +234,9 @@ def load_arguments(setting, peer, work, seconds, give_certificate=True):
     arguments += ["--connections", work.connections, "--body", work.body, "--seconds", seconds]
     if work.certificate and give_certificate:
         arguments += ["--certificate", setting.pki / "client.pem", "--key", setting.pki / "client.key"]
-    return arguments + (["--fresh"] if work.fresh else [])
+    arguments += ["--response", work.response] if work.response else []
+    chosen = {"--fresh": work.fresh, "--tls12": work.tls12, "--resume": work.resumed}
+    return arguments + [name for name, wanted in chosen.items() if wanted]
 
 
 def check(setting, peer, work, done, before, after):
@@ -247,6 +256,8 @@ def check(setting, peer, work, done, before, after):
         problems.append(f"asked {done['asked']} times for a certificate in {count} requests")
     if done["connections"] != (count if work.fresh else 0):
         problems.append(f"{done['connections']} new connections for {count} requests")
+    if done["resumed"] != (count if work.resumed else 0):
+        problems.append(f"{done['resumed']} resumed sessions for {count} requests")
     if count < work.connections:
         problems.append(f"only {count} requests")
     if problems:

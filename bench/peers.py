@@ -1,8 +1,8 @@
 """The measured servers: their configurations and their processes.
 
 Each runs in the foreground as a child, in a private folder, on free loopback ports. All have two workers, the same
-certificate, TLS 1.3 with TLS_AES_128_GCM_SHA256 (the client offers nothing else), session tickets, one upstream with
-kept connections, no access log and streamed uploads, and send the client's identity to the upstream. All other settings
+certificate, TLS 1.3 and 1.2 with AES-128-GCM (the client offers nothing else), session tickets, one upstream with kept
+connections, no access log and streamed uploads, and send the client's identity to the upstream. All other settings
 are the defaults of Debian's package.
 """
 
@@ -196,8 +196,12 @@ hosts:
 
 
 class Nginx(Peer):
+    """The server block of the works has a location /late, and another server block has one, too. No work of this peer
+    uses them; in the peers with the module one of them asks."""
+
     name = program = package = "nginx"
-    load, late = "", ""  # what comes first in the file, and the location /late
+    late = beside = ""  # directives of the two locations
+    module = None  # the path of a module to load
 
     def configure(self):
         pki, tickets = self.setting.pki, self.setting.tickets
@@ -224,22 +228,33 @@ class Nginx(Peer):
 		proxy_set_header X-Forwarded-Proto $scheme;{headers}
 		location / {{
 			proxy_pass http://app;
-		}}{late}
+		}}
+		location /late {{
+			proxy_pass http://app;{late}
+		}}
+	}}
+	server {{
+		listen 127.0.0.1:{port} ssl{http2};
+		server_name beside.localhost;
+		location /late {{
+			proxy_pass http://app;{beside}
+		}}
 	}}
 """
+        late, beside = (directives.format(pki=pki) for directives in (self.late, self.beside))
         verify = f"\n\t\tssl_client_certificate {pki}/ca.pem;\n\t\tssl_verify_client on;"
         count = f"\n\tssl_conf_command NumTickets {tickets};" if tickets else ""
         kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         temporary = "".join(f"\n\t{kind}_temp_path {self.folder}/{kind};" for kind in kinds)
         servers = "".join(
-            server.format(port=port, http2=http2, more=more, headers=headers, late=self.late.format(pki=pki))
+            server.format(port=port, http2=http2, more=more, headers=headers, late=late, beside=beside)
             for port, http2, more in (
                 (self.port, "", ""),
                 (self.certificate_port, "", verify),
                 (self.h2_port, " http2", ""),
             )
         )
-        text = f"""{self.load}
+        text = f"""{f"load_module {self.module};" if self.module else ""}
 daemon off;
 worker_processes 2;
 worker_rlimit_nofile {FILES};
@@ -253,9 +268,10 @@ http {{
 	client_max_body_size 0;
 	proxy_http_version 1.1;
 	proxy_request_buffering off;
+	proxy_max_temp_file_size 0;
 	ssl_certificate {pki}/server.pem;
 	ssl_certificate_key {pki}/server.key;
-	ssl_protocols TLSv1.3;
+	ssl_protocols TLSv1.2 TLSv1.3;
 	ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;{count}
 	upstream app {{
 		server 127.0.0.1:{self.setting.sink_port};
@@ -265,25 +281,35 @@ http {{
 {servers}}}
 """
         (self.folder / "nginx.conf").write_text(text)
-        return [self.path, "-p", self.folder, "-e", self.folder / "error.log", "-c", self.folder / "nginx.conf"]
-
-
-class NginxModule(Nginx):
-    """nginx with ngx_http_thaw_module, which asks in a location that only the late works use."""
-
-    name, asks_late, by_default = "nginx+thaw", True, False
-    module = pathlib.Path(__file__).resolve().parent.parent / "build/nginx/ngx_http_thaw_module.so"
-    load = f"load_module {module};"
-    late = """
-		location /late {{
-			thaw_client_certificate request;
-			thaw_certificate_authority {pki}/ca.pem;
-			proxy_pass http://app;
-		}}"""
-
-    def configure(self):
+        command = [self.path, "-p", self.folder, "-e", self.folder / "error.log", "-c", self.folder / "nginx.conf"]
+        if self.module is None:
+            return command
         libraries = next(self.module.parent.glob("libthaw/**/libthaw.so")).parent
-        return ["env", f"LD_LIBRARY_PATH={libraries}", *super().configure()]
+        return ["env", f"LD_LIBRARY_PATH={libraries}", *command]
+
+
+ASKS = """
+			thaw_client_certificate request;
+			thaw_certificate_authority {pki}/ca.pem;"""
+
+
+class NginxUnused(Nginx):
+    """nginx with ngx_http_thaw_module, which never asks."""
+
+    name, by_default = "nginx+unused", False
+    module = pathlib.Path(__file__).resolve().parent.parent / "build/nginx/ngx_http_thaw_module.so"
+
+
+class NginxBeside(NginxUnused):
+    """The module asks in another server block."""
+
+    name, beside = "nginx+beside", ASKS
+
+
+class NginxModule(NginxUnused):
+    """The module asks in a location that only the late works use."""
+
+    name, asks_late, late = "nginx+thaw", True, ASKS
 
 
 class Apache(Peer):
@@ -311,7 +337,7 @@ class Apache(Peer):
         host = f"""
 	ServerName localhost
 	SSLEngine on
-	SSLProtocol -all +TLSv1.3
+	SSLProtocol -all +TLSv1.2 +TLSv1.3
 	SSLCipherSuite TLSv1.3 TLS_AES_128_GCM_SHA256
 	{count}
 	SSLCertificateFile {pki}/server.pem
@@ -394,7 +420,7 @@ global
 	maxconn {FILES // 2 - 64}
 	tune.maxrewrite 4096
 	ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256
-	ssl-default-bind-options ssl-min-ver TLSv1.3
+	ssl-default-bind-options ssl-min-ver TLSv1.2
 defaults
 	mode http
 	option forwardfor
@@ -421,7 +447,8 @@ backend app
         return [self.path, "-db", "-f", self.folder / "haproxy.cfg"]
 
 
-PEERS = {peer.name: peer for peer in (Thaw, Nginx, Apache, Haproxy, NginxModule)}
+PEERS = {peer.name: peer for peer in (Thaw, Nginx, Apache, Haproxy, NginxUnused, NginxBeside, NginxModule)}
+WITH_MODULE = {name for name, peer in PEERS.items() if issubclass(peer, NginxUnused)}
 
 
 def make_pki(folder):

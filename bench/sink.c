@@ -1,7 +1,8 @@
 /*
- * The upstream of the measurements, as cheap as possible: one process, epoll, and a 200 with two bytes for every
- * HTTP/1.1 request. It drops the body unread (with a length, by MSG_TRUNC) or decodes and drops it (chunked). It trusts
- * its peers, which are the measured servers: input that it does not understand ends the connection and is counted.
+ * The upstream of the measurements, as cheap as possible: one process, epoll, and a 200 for every HTTP/1.1 request,
+ * with two bytes, or N if its target has the query "bytes=N". It drops the body unread (with a length, by MSG_TRUNC) or
+ * decodes and drops it (chunked). It trusts its peers, which are the measured servers: input that it does not
+ * understand ends the connection and is counted.
  *
  * Prints its port on standard output. GET /bench-counters returns its counters as JSON.
  */
@@ -26,17 +27,23 @@
 #define DROP_MAX   (4 * 1024 * 1024)
 #define EVENTS_MAX 64
 #define COUNTERS   "GET /bench-counters "
+#define BYTES      "?bytes="
 
 enum state { IN_HEAD, IN_BODY, IN_CHUNK_SIZE, IN_CHUNK, IN_TRAILERS };
 
 struct peer {
 	int fd;
 	enum state state;
-	uint64_t left; /* bytes left of the body, or of the chunk and its CRLF */
+	uint64_t left;   /* bytes left of the body, or of the chunk and its CRLF */
+	uint64_t wanted; /* bytes of the response's body; 0: two */
+	uint64_t unsent; /* bytes of it; nothing is read meanwhile */
 	bool counters;
+	bool writing; /* waits for EPOLLOUT, not for EPOLLIN */
 	size_t have;
 	char bytes[ROOM];
 };
+
+static int epoll;
 
 static struct {
 	uint64_t connections, requests, body, identified, bad;
@@ -46,6 +53,27 @@ static void die(const char *what)
 {
 	(void)fprintf(stderr, "bench-sink: %s: %s\n", what, strerror(errno));
 	exit(EXIT_FAILURE);
+}
+
+/* Sends as much of a large response as the connection takes. */
+static bool send_rest(struct peer *peer)
+{
+	static const char zeros[ROOM];
+	struct epoll_event event = {.data.ptr = peer};
+
+	while (peer->unsent > 0) {
+		ssize_t sent = send(peer->fd, zeros, peer->unsent < ROOM ? (size_t)peer->unsent : ROOM, MSG_NOSIGNAL);
+		if (sent < 0 && errno == EAGAIN)
+			break;
+		if (sent < 0)
+			return false;
+		peer->unsent -= (uint64_t)sent;
+	}
+	if (peer->writing == (peer->unsent > 0))
+		return true;
+	peer->writing = peer->unsent > 0;
+	event.events = peer->writing ? EPOLLOUT : EPOLLIN;
+	return epoll_ctl(epoll, EPOLL_CTL_MOD, peer->fd, &event) == 0;
 }
 
 /* Answers a complete request. */
@@ -61,10 +89,11 @@ static bool respond(struct peer *peer)
 	else
 		counted.requests++;
 	int len = snprintf(response, sizeof(response),
-			   "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n%s", strlen(body),
-			   body);
+			   "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %" PRIu64 "\r\n\r\n%s",
+			   peer->wanted > 0 ? peer->wanted : (uint64_t)strlen(body), peer->wanted > 0 ? "" : body);
 	peer->state = IN_HEAD;
-	return send(peer->fd, response, (size_t)len, MSG_NOSIGNAL) == len;
+	peer->unsent = peer->wanted;
+	return send(peer->fd, response, (size_t)len, MSG_NOSIGNAL) == len && send_rest(peer);
 }
 
 static void consume(struct peer *peer, size_t len)
@@ -92,7 +121,10 @@ static void begin_body(struct peer *peer, const char *head)
 	const char *length = field(head, "Content-Length"), *coding = field(head, "Transfer-Encoding"),
 		   *verified = field(head, "X-SSL-Client-Verify");
 
+	const char *bytes = strstr(head, BYTES), *line = strstr(head, "\r\n");
+
 	peer->counters = strncmp(head, COUNTERS, strlen(COUNTERS)) == 0;
+	peer->wanted = bytes != NULL && bytes < line ? strtoull(bytes + strlen(BYTES), NULL, 10) : 0;
 	if (verified != NULL && strncasecmp(verified, "SUCCESS", 7) == 0)
 		counted.identified++;
 	if (coding != NULL && strncasecmp(coding, "chunked", 7) == 0) {
@@ -206,7 +238,7 @@ static int listen_on_loopback(void)
 	return fd;
 }
 
-static void take(int epoll, int listener)
+static void take(int listener)
 {
 	struct epoll_event event = {.events = EPOLLIN};
 	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), on = 1;
@@ -219,6 +251,8 @@ static void take(int epoll, int listener)
 	peer->fd = fd;
 	peer->state = IN_HEAD;
 	peer->have = 0;
+	peer->unsent = 0;
+	peer->writing = false;
 	event.data.ptr = peer;
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0)
@@ -234,7 +268,8 @@ int main(void)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		return EXIT_FAILURE;
-	int listener = listen_on_loopback(), epoll = epoll_create1(EPOLL_CLOEXEC);
+	int listener = listen_on_loopback();
+	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) != 0)
 		die("epoll");
 	for (;;) {
@@ -244,8 +279,8 @@ int main(void)
 		for (int i = 0; i < count; i++) {
 			struct peer *peer = events[i].data.ptr;
 			if (peer == NULL) {
-				take(epoll, listener);
-			} else if (!on_readable(peer)) {
+				take(listener);
+			} else if (!(peer->writing ? send_rest(peer) : on_readable(peer))) {
 				(void)close(peer->fd);
 				free(peer);
 			}
