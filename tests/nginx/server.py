@@ -65,9 +65,9 @@ class Nginx:
         os.chmod(folder, 0o755)
         self._fixed = {"module": module, "pki": pki, "app": app, "level": level, "workers": workers}
         self._environment = {**os.environ, "LD_LIBRARY_PATH": self._libraries(module), **dict(environment)}
-        preload = preload or os.environ.get("THAW_NGINX_PRELOAD")
-        if preload:
-            self._environment["LD_PRELOAD"] = str(preload)
+        preloads = [str(one) for one in (os.environ.get("THAW_NGINX_PRELOAD"), preload) if one]
+        if preloads:
+            self._environment["LD_PRELOAD"] = ":".join(preloads)
         self._wrapper = os.environ.get("THAW_NGINX_WRAPPER", "").split()
         self.process, self._killed = None, set()
         self.configure(*servers, http=http, main=main)

@@ -47,3 +47,5 @@ def test_connection_that_was_asked_is_ended(nginx, flood, kind, why):
 def test_connection_that_was_not_asked_is_as_with_nginx_alone(nginx, flood, kind, outcome, late):
     one = nginx(BASE + late, level="alert")  # "record too small" is critical to nginx
     assert flood(one, kind, MANY if outcome == "open" else ENDLESS, f"/?{kind}") == outcome
+    with Raw(one, "1.3") as client:  # answered once the worker is through with it
+        assert client.ask("GET", "/").status == 200
