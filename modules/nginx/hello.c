@@ -5,21 +5,41 @@
 
 /* ---- server name ---- */
 
-/* Reads the server name (RFC 6066 3: list length, type, name length, name) and normalizes it as nginx does. Returns its
- * length, or 0 if there is none or nginx ignores it. */
+/* Normalizes a host name as nginx's ngx_http_validate_host() does, which nginx 1.22 does not export: in lower case,
+ * without a port and a dot at the end. Returns its length, or 0 if nginx ignores it. */
+static size_t normalize(u_char *name, const u_char *from, size_t len)
+{
+	enum { USUAL, LITERAL, REST } state = USUAL;
+	size_t i, end = len, dot = len;
+
+	for (i = 0; i < len; i++) {
+		u_char c = from[i];
+		if (c <= 0x20 || c == 0x7f || c == '/' || (c == '.' && dot + 1 == i))
+			return 0;
+		if (c == '.')
+			dot = i;
+		if (c == '[' && i == 0)
+			state = LITERAL;
+		if ((c == ':' && state == USUAL) || (c == ']' && state == LITERAL)) {
+			end = i + (c == ']');
+			state = REST;
+		}
+		name[i] = ngx_tolower(c);
+	}
+	return dot + 1 == end ? end - 1 : end;
+}
+
+/* Reads the server name (RFC 6066 3: list length, type, name length, name). Returns its length, or 0 if there is none
+ * or nginx ignores it. */
 static size_t read_name(SSL *ssl, u_char name[256])
 {
 	const unsigned char *extension;
-	size_t len, i;
+	size_t len;
 
 	if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &extension, &len) != 1 || len <= 5 ||
 	    len > 5 + 255 || extension[2] != TLSEXT_NAMETYPE_host_name)
 		return 0;
-	len -= 5;
-	len -= extension[5 + len - 1] == '.';
-	for (i = 0; i < len; i++)
-		name[i] = ngx_tolower(extension[5 + i]);
-	return len;
+	return normalize(name, extension + 5, len - 5);
 }
 
 static ngx_http_core_srv_conf_t *find_server(const ngx_http_virtual_names_t *names, u_char *name, size_t len)

@@ -52,6 +52,28 @@ def test_server_blocks_of_one_address_have_each_their_trust(nginx, tls):
         assert client.ask("GET", "/").status == 204
 
 
+def sent_sni(one, name, host):
+    """The status of a request for this host, over TLS 1.2, after a handshake that named `name`, which may not be a name."""
+    argv = ["timeout", "40", "openssl", "s_client", "-quiet", "-tls1_2", "-connect", f"127.0.0.1:{one.port}", "-servername", name, "-cert", one.pki / "client.pem", "-key", one.pki / "client.key"]
+    asked = f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    client = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    with client:
+        client.stdin.write(asked)
+        client.stdin.flush()
+        return int(client.stdout.readline().split()[1])
+
+
+def test_server_name_is_read_as_nginx_reads_it(nginx):
+    """A port and a dot at its end do not count. nginx ignores what cannot be a name: the server block is the default."""
+    one = nginx(LISTEN + "server_name plain.test; location / {{ return 204; }}", LISTEN + "server_name ours.test *.ours.test [::1];" + CA + LATE)
+    for name in ("ours.test", "ours.test:443", "OURS.test.:443", "a.ours.test.", "[::1]:443"):
+        assert sent_sni(one, name, "ours.test") == 200, name
+    for name in ("a..ours.test", "a/b.ours.test", "a b.ours.test", "ours.test:443.", ":ours.test", "."):
+        assert sent_sni(one, name, "plain.test") == 204, name
+        if name != "ours.test:443.":
+            assert sent_sni(one, name, "ours.test") == 421, name
+
+
 @pytest.mark.parametrize("tls", VERSIONS)
 def test_default_server_that_rejects_handshakes(nginx, tls):
     """It has no certificate of its own, and its SSL_CTX sees each ClientHello."""
