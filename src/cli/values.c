@@ -92,11 +92,10 @@ bool cli_make_key_log(struct thaw_error *err)
 	if (fd >= 0)
 		return close(fd) == 0;
 	int error = errno;
-	if (error == EEXIST) {
-		error = access(file, W_OK) == 0 && stat(file, &facts) == 0 ? 0 : errno;
-		if (error == 0 && S_ISDIR(facts.st_mode))
-			error = EISDIR;
-	}
+	if (error == EEXIST && access(file, W_OK) == 0 && stat(file, &facts) == 0)
+		error = S_ISDIR(facts.st_mode) ? EISDIR : 0;
+	else if (error == EEXIST)
+		error = errno; /* of access() or stat() */
 	return error == 0 ||
 	       error_set(err, THAW_ERR_CONFIG, "%s: %s (SSLKEYLOGFILE)", file, strerror(error)) == THAW_OK;
 }
