@@ -152,7 +152,7 @@ MESSAGES = {
     "not-tls": "not TLS",
     "head-has-body": "answers HEAD with a body",
     "waiting": "waiting for the {what}: ",
-    "incomplete": "before it had the whole file",
+    "incomplete": ", before the whole file was sent",
     "redirect-bare": "without the certificate",
     "redirect-to-http": "redirects from https to http",
     "redirect-not-http": "redirects to a URL that is neither https nor http",
