@@ -32,6 +32,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.server.came.update({self.path: size})
         report = {"method": self.command, "target": self.path, "body_bytes": size, "body_sha256": digest.hexdigest(),
                 "fields": {name.lower(): value for name, value in self.headers.items()}}
+        self.server.requests.append(report)  # before the response, after which a test may look for it
         body = json.dumps(report).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
@@ -39,7 +40,6 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
-        self.server.requests.append(report)
 
     do_GET = do_HEAD = do_PUT = do_POST = _answer
 
