@@ -102,8 +102,9 @@ static void too_large(const struct transfer *transfer, struct thaw_error *err)
 {
 	if (transfer->head_too_large)
 		(void)error_set(err, THAW_ERR_PEER,
-				"the response's head, with its 1xx responses and trailers, is larger than %d KiB",
-				TRANSFER_HEAD_MAX / 1024);
+				"the response's head, with its 1xx responses and trailers, is larger than %d KiB, or "
+				"has more than %d lines",
+				TRANSFER_HEAD_MAX / 1024, TRANSFER_LINES_MAX);
 	else
 		(void)error_set(
 			err, THAW_ERR_PEER,

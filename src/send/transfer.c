@@ -282,7 +282,8 @@ static size_t on_header(char *line, size_t size, size_t count, void *arg)
 	long status = 0;
 
 	transfer->head_len += len;
-	transfer->head_too_large = transfer->head_len > TRANSFER_HEAD_MAX;
+	transfer->head_lines++;
+	transfer->head_too_large = transfer->head_len > TRANSFER_HEAD_MAX || transfer->head_lines > TRANSFER_LINES_MAX;
 	if (transfer->head_too_large)
 		return 0;
 	for (size_t at = 0; len > 12 && memcmp(line, "HTTP/1.", 7) == 0 && at < 3; at++) {
@@ -426,7 +427,7 @@ void transfer_run(struct transfer *transfer, bool expects, const struct send_kno
 	transfer->error[0] = '\0';
 	transfer->status = 0;
 	transfer->passes = transfer->head_too_large = false;
-	transfer->head_len = 0;
+	transfer->head_len = transfer->head_lines = 0;
 	transfer->result->location[0] = '\0';
 	transfer->result->follow = SEND_FOLLOW_STATUS;
 	transfer->result->sent = 0;

@@ -13,14 +13,14 @@ struct transfer {
 	struct send_body *body;
 	struct send_hold hold;
 	struct send_known known;
-	bool running;      /* the upload is running; otherwise priming or --resume */
-	bool begun;        /* the request's head is being sent */
-	bool closed;       /* its connection was closed since */
-	bool paused;       /* reading the body is paused */
-	bool starved;      /* because standard input has no data */
-	bool answered;     /* a final response has started */
-	bool out_failed;   /* the response could not be written */
-	uint64_t head_len; /* of all heads and trailers of the response so far */
+	bool running;                  /* the upload is running; otherwise priming or --resume */
+	bool begun;                    /* the request's head is being sent */
+	bool closed;                   /* its connection was closed since */
+	bool paused;                   /* reading the body is paused */
+	bool starved;                  /* because standard input has no data */
+	bool answered;                 /* a final response has started */
+	bool out_failed;               /* the response could not be written */
+	uint64_t head_len, head_lines; /* of all heads and trailers of the response so far */
 	bool head_too_large;
 	bool passes;          /* the response leads to another request and is discarded */
 	long status;          /* of a final or interim response */
@@ -32,9 +32,10 @@ struct transfer {
 	char error[CURL_ERROR_SIZE];
 };
 
-/* The largest head of a response, with its 1xx responses and its trailers. libcurl has the same kind of limit
- * since 8.4: 300 KiB. */
-#define TRANSFER_HEAD_MAX 262144
+/* The largest head of a response, with its 1xx responses and its trailers. libcurl has limits of the same kind: 300 KiB
+ * since 8.4, 5,000 fields since 8.13. Ours are lower, so that each version ends with the same error. */
+#define TRANSFER_HEAD_MAX  262144
+#define TRANSFER_LINES_MAX 4096
 
 /* The helper's observer: reports and counts asks, and moves the gate. */
 void transfer_on_event(void *arg, const struct tls_event *event);
