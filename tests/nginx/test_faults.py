@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What the module takes from nginx's pools: they rarely need malloc().
 WRAPPED = ("ngx_palloc", "ngx_pcalloc", "ngx_pnalloc", "ngx_alloc_chain_link", "ngx_create_temp_buf", "ngx_list_push",
            "ngx_pool_cleanup_add", "ngx_http_cleanup_add")
+CRYPTO = ctypes.CDLL("libcrypto.so.3")  # which Python's ssl module uses
 OPENSSL_COUNT = 20  # of thousands in each case
 BODY = bytes(range(256)) * 200
 SERVER = """
@@ -145,6 +146,9 @@ def run(faulty, kind, ctx, arm):
             return request(client, kind, f"{kind.path}?{next(faulty.numbers)}", faulty.inspector)
     except OSError:
         return None
+    finally:
+        # Python 3.13 may leave an error of a connection that ended in OpenSSL's queue, and raises it at the next one.
+        CRYPTO.ERR_clear_error()
 
 
 def request(client, kind, target, inspector):
