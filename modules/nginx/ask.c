@@ -1,8 +1,5 @@
 #include "thaw_nginx.h"
 
-/* A week, so that client_body_timeout decides, which is between two reads. */
-#define BODY_IDLE_MS 604800000
-
 static void on_read(ngx_http_request_t *r);
 
 /* ---- request data ---- */
@@ -317,7 +314,7 @@ static ngx_int_t begin(ngx_http_request_t *r, const thaw_location_t *location, t
 		.body_follows = reads,
 		.early = location->when == THAW_REQUEST_EARLY,
 		.timeout_ms = location->timeout,
-		.body_idle_ms = BODY_IDLE_MS,
+		.body_idle_ms = THAW_NEVER, /* client_body_timeout decides */
 	};
 	thaw_request_t *asked = new_request(r, location->trust);
 
