@@ -196,27 +196,6 @@ static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
 		ev_break(loop, EVBREAK_ALL);
 }
 
-/* The master's messages are for workers; the admin process ignores them. */
-static void on_said(void *arg)
-{
-	(void)arg;
-}
-
-static void on_log(void *arg, int fd)
-{
-	(void)arg;
-	(void)close(fd);
-}
-
-static void let_term(int how)
-{
-	sigset_t term;
-
-	(void)sigemptyset(&term);
-	(void)sigaddset(&term, SIGTERM);
-	(void)sigprocmask(how, &term, NULL);
-}
-
 static void run(struct admin_process *process)
 {
 	struct visit *visit, *next;
@@ -227,11 +206,9 @@ static void run(struct admin_process *process)
 	process->accepts.data = process->nap.data = process->term.data = process;
 	ev_signal_start(process->loop, &process->term);
 	ev_io_start(process->loop, &process->accepts);
-	let_term(SIG_UNBLOCK);
-	process->channel = (struct channel){.go = on_said, .cut = on_said, .log = on_log};
+	process->channel = (struct channel){0}; /* the master's messages are for workers */
 	channel_start(&process->channel, process->loop, &process->setup->master);
 	(void)ev_run(process->loop, 0);
-	let_term(SIG_BLOCK);
 	channel_stop(&process->channel);
 	for (visit = LIST_FIRST(&process->visits); visit != NULL; visit = next) {
 		next = LIST_NEXT(visit, link);

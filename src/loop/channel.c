@@ -1,6 +1,7 @@
 #include "loop/channel.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -110,11 +111,11 @@ static void on_heard(struct ev_loop *loop, ev_io *io, int events)
 
 	(void)events;
 	while ((got = take(io->fd, &what, &passed)) > 0) {
-		if (what == GO)
+		if (what == GO && channel->go != NULL)
 			channel->go(channel->arg);
-		if (what == CUT)
+		if (what == CUT && channel->cut != NULL)
 			channel->cut(channel->arg);
-		if (what == LOG && passed >= 0)
+		if (what == LOG && passed >= 0 && channel->log != NULL)
 			channel->log(channel->arg, passed);
 		else if (passed >= 0)
 			(void)close(passed);
@@ -141,6 +142,15 @@ static void on_alive(struct ev_loop *loop, ev_timer *timer, int events)
 	tell(timer->data, ALIVE);
 }
 
+static void let_term(int how)
+{
+	sigset_t term;
+
+	(void)sigemptyset(&term);
+	(void)sigaddset(&term, SIGTERM);
+	(void)sigprocmask(how, &term, NULL);
+}
+
 void channel_start(struct channel *channel, struct ev_loop *loop, const struct channel_end *end)
 {
 	double every = (double)end->alive_ms / 1000.;
@@ -153,6 +163,7 @@ void channel_start(struct channel *channel, struct ev_loop *loop, const struct c
 	ev_io_start(loop, &channel->heard);
 	if (end->alive_ms > 0)
 		ev_timer_start(loop, &channel->alive);
+	let_term(SIG_UNBLOCK); /* the master has blocked it until now */
 	tell(channel, ALIVE);
 }
 
@@ -160,6 +171,7 @@ void channel_stop(struct channel *channel)
 {
 	if (channel->loop == NULL)
 		return;
+	let_term(SIG_BLOCK); /* another one must not end the process before it has finished */
 	ev_io_stop(channel->loop, &channel->heard);
 	ev_timer_stop(channel->loop, &channel->alive);
 	channel->loop = NULL;

@@ -41,24 +41,27 @@ enum channel_word {
 /* Returns the next message of the worker. Does not wait. */
 enum channel_word channel_hear(int fd);
 
-/* ---- in a worker ---- */
+/* ---- in a worker, the admin process or the signer ---- */
 
 struct channel {
 	struct ev_loop *loop; /* borrowed; NULL: not started */
 	struct channel_end end;
 	ev_io heard;
 	ev_timer alive;
+	/* A message whose function is NULL is ignored. */
 	void (*go)(void *arg);
 	void (*cut)(void *arg);         /* stop now: requests under way are answered with 503 */
 	void (*log)(void *arg, int fd); /* takes ownership of fd */
 	void *arg;
 };
 
-/* Tells the master that this process is ready. The caller sets go, cut, log and arg before. */
+/* Tells the master that this process is ready, and unblocks SIGTERM, whose watcher is started before. The caller sets
+ * go, cut, log and arg before. */
 void channel_start(struct channel *channel, struct ev_loop *loop, const struct channel_end *end);
 /* Tells the master that this worker has stopped accepting. */
 void channel_tell_quiet(const struct channel *channel);
 
+/* Blocks SIGTERM again. */
 void channel_stop(struct channel *channel);
 
 #endif

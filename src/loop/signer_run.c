@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "loop/log.h"
@@ -38,27 +37,6 @@ static void on_term(struct ev_loop *loop, ev_signal *signal, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
-/* The master's messages are for workers; the signer ignores them. */
-static void on_said(void *arg)
-{
-	(void)arg;
-}
-
-static void on_log(void *arg, int fd)
-{
-	(void)arg;
-	(void)close(fd);
-}
-
-static void let_term(int how)
-{
-	sigset_t term;
-
-	(void)sigemptyset(&term);
-	(void)sigaddset(&term, SIGTERM);
-	(void)sigprocmask(how, &term, NULL);
-}
-
 static void run(struct signer_process *process)
 {
 	const struct signer_links *links = process->setup->links;
@@ -70,11 +48,9 @@ static void run(struct signer_process *process)
 	}
 	ev_signal_init(&process->term, on_term, SIGTERM);
 	ev_signal_start(process->loop, &process->term);
-	let_term(SIG_UNBLOCK);
-	process->channel = (struct channel){.go = on_said, .cut = on_said, .log = on_log};
+	process->channel = (struct channel){0}; /* the master's messages are for workers */
 	channel_start(&process->channel, process->loop, &process->setup->master);
 	(void)ev_run(process->loop, 0);
-	let_term(SIG_BLOCK);
 	channel_stop(&process->channel);
 	for (unsigned i = 0; i < links->count; i++)
 		ev_io_stop(process->loop, &process->requests[i]);

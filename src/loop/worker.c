@@ -341,21 +341,11 @@ static bool start(struct worker *w)
 	return true;
 }
 
-static void let_term(int how)
-{
-	sigset_t term;
-
-	(void)sigemptyset(&term);
-	(void)sigaddset(&term, SIGTERM);
-	(void)sigprocmask(how, &term, NULL);
-}
-
 static void run(struct worker *w)
 {
 	ev_prepare_start(w->loop, &w->before_sleep);
 	ev_check_start(w->loop, &w->after_sleep);
 	ev_signal_start(w->loop, &w->term);
-	let_term(SIG_UNBLOCK); /* the master has blocked it until now */
 	publisher_start(&w->publisher, w->loop, w->setup->scoreboard, w->setup->config, w->pool);
 	signatures_start(&w->signatures, w->loop, w->setup->signer);
 	w->channel.go = on_go;
@@ -368,8 +358,7 @@ static void run(struct worker *w)
 
 static void end(struct worker *w)
 {
-	let_term(SIG_BLOCK); /* another one must not end the process before the log is written */
-	channel_stop(&w->channel);
+	channel_stop(&w->channel); /* no SIGTERM from here on: the log is to be written */
 	publisher_stop(&w->publisher);
 	signatures_stop(&w->signatures);
 	w->connections.gone = NULL;
