@@ -52,17 +52,23 @@ static inline void open_contexts(struct pair *pair, int version, X509 *certifica
 	SSL_CTX_set_verify(pair->client_ctx, SSL_VERIFY_NONE, NULL);
 }
 
-static inline void begin(struct pair *pair)
+/* A new client, and a transport between it and the server. */
+static inline void connect_client(struct pair *pair)
 {
 	BIO *one, *two;
-	pair->server = SSL_new(pair->server_ctx);
 	pair->client = SSL_new(pair->client_ctx);
 	SSL_set_app_data(pair->client, pair);
 	assert_int_equal(BIO_new_bio_pair(&one, 65536, &two, 65536), 1);
 	SSL_set_bio(pair->server, one, one);
 	SSL_set_bio(pair->client, two, two);
-	SSL_set_accept_state(pair->server);
 	SSL_set_connect_state(pair->client);
+}
+
+static inline void begin(struct pair *pair)
+{
+	pair->server = SSL_new(pair->server_ctx);
+	connect_client(pair);
+	SSL_set_accept_state(pair->server);
 	/* The client sends exactly the chain of the test: OpenSSL adds nothing to it. */
 	(void)SSL_set_mode(pair->client, SSL_MODE_NO_AUTO_CHAIN);
 	if (pair->session != NULL)

@@ -346,15 +346,8 @@ static void the_copy_of_an_ssl_has_no_thaw_conn(void **state)
 
 static void reconnect(struct pair *pair)
 {
-	BIO *one, *two;
-
 	SSL_free(pair->client);
-	pair->client = SSL_new(pair->client_ctx);
-	SSL_set_app_data(pair->client, pair);
-	assert_int_equal(BIO_new_bio_pair(&one, 65536, &two, 65536), 1);
-	SSL_set_bio(pair->server, one, one);
-	SSL_set_bio(pair->client, two, two);
-	SSL_set_connect_state(pair->client);
+	connect_client(pair);
 }
 
 /* The next client must not get the identity of the one before. */
