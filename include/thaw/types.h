@@ -2,9 +2,9 @@
  * Shared by all parts of the API: the version, results and errors, and the terms of an ask.
  *
  * Results. A call that can fail returns enum thaw_status. Calls that make an object return it through a pointer, which
- *is NULL after a failure, and fill a struct thaw_error, which may be NULL and need not be initialized. Calls on a
- *thaw_conn keep their error in it: see thaw_conn_error(). Calls on a thaw_spool set an enum thaw_reason. A function
- *that returns void cannot fail.
+ * is NULL after a failure, and fill a struct thaw_error, which may be NULL and need not be initialized. Calls on a
+ * thaw_conn keep their error in it: see thaw_conn_error(). Calls on a thaw_spool set an enum thaw_reason. A function
+ * that returns void cannot fail.
  *
  * Arguments. A pointer must not be NULL, unless the function's description says that it may be.
  *
@@ -16,13 +16,13 @@
  * smaller size, and gets the defaults for the new fields. A program that was compiled for a newer version may run with
  * an older library if the fields that the library does not know are zero; otherwise the call fails with THAW_ERR_USAGE.
  * Other structs belong to the library, which returns pointers to them; they may grow at the end, too. struct thaw_error
- *and the elements of arrays keep their size. Enums may get more values: treat an unknown verdict as a refusal.
+ * and the elements of arrays keep their size. Enums may get more values: treat an unknown verdict as a refusal.
  *
  * Time. Milliseconds of a monotonic clock that the caller reads and passes on; a thaw_conn never looks at a clock.
- *THAW_NEVER as a deadline or a timeout means that there is none.
+ * THAW_NEVER as a deadline or a timeout means that there is none.
  *
  * Threads. The description of each type says which threads may use it. Functions without an object can be called by any
- *thread. The library starts threads only to close large spool files.
+ * thread. The library starts threads only to close large spool files.
  */
 #ifndef THAW_TYPES_H
 #define THAW_TYPES_H

@@ -8,8 +8,8 @@
  *	/readyz       200: the gateway serves, with all configured workers
  *
  * It only reads the scoreboard (gateway/scoreboard_view.h) and the counters of the spool. It does no I/O and reads no
- *clock: a connection (conn.c) is given a transport and the time, and returns what it waits for. A response (respond.c)
- *is complete before its first byte is written. The event loop is in loop/admin.c.
+ * clock: a connection (conn.c) is given a transport and the time, and returns what it waits for. A response (respond.c)
+ * is complete before its first byte is written. The event loop is in loop/admin.c.
  *
  * Anybody who can reach its address may read, except pages of other sites in a browser (DNS rebinding): the Host field
  * must be an IP address, localhost, this machine's name or one of admin.names. Only GET and HEAD are allowed.

@@ -5,10 +5,10 @@
  * disk or it is full, too, pending asks are ended, the one with the highest rank first:
  *
  *	- an ask that has waited for SPOOL_OVERDUE_MS ranks above any that has not, so that clients that answer within
- *seconds are served;
+ * seconds are served;
  *	- among those, the rank is the time waited, multiplied by all that the client address holds;
  *	- among the others, it is multiplied by the logarithm of that: a client with a large body that answers promptly
- *does not rank above many clients with small bodies that do not.
+ * does not rank above many clients with small bodies that do not.
  *
  * Both start before the quota is used up (quota_pressed()), in thaw_store_tend(), so that new requests find room. Only
  * if that was not enough do they happen while a request needs memory. Asks are ended in advance only if another ask

@@ -62,10 +62,10 @@ void tls_conn_free(struct tls_conn **conn);
  * The handshake on demand (offer.h). A connection that may follow one that was reset is asked in its handshake if
  *
  *	- `away` returns the trust of the host under which the client was sent away. It is called in the ClientHello
- *callback, and may call tls_conn_name() and tls_conn_kind();
+ * callback, and may call tls_conn_name() and tls_conn_kind();
  *	- or the client's session ticket has a note of that;
  *	- or the client's ticket has a certificate that a trust of the host accepts: browsers that were sent away once
- *continue with HTTP/1.1.
+ * continue with HTTP/1.1.
  *
  * Such a certificate request never fails the handshake.
  */

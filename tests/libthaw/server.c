@@ -4,9 +4,9 @@
  *	server epoll|threads server.pem server.key clients-ca.pem
  *
  * epoll: one edge-triggered loop. threads: one thread a connection, which share SSL_CTX, trust and quota. Many
- *requests a connection: /late is asked at its headers, /early by an early renegotiation, /again even if there is a
- *certificate, anything else not. The response says who the client is, how it came to be asked, and the length of the
- *body.
+ * requests a connection: /late is asked at its headers, /early by an early renegotiation, /again even if there is a
+ * certificate, anything else not. The response says who the client is, how it came to be asked, and the length of the
+ * body.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -73,6 +73,7 @@ BAD = {
     "too much #if": ({"src/http/x.c": "#if 1\n#endif\n#ifdef A\n#endif\n"}, "#if per 1000 lines; at most 2.0"),
     "an open end": ({"src/http/x.c": "int x; /* TODO: more */\n"}, "src/http/x.c:1: an open end"),
     "an open end in a test": ({"tests/unit/x.c": "\n/* FIXME */\n"}, "tests/unit/x.c:2: an open end"),
+    "a star without a blank": ({"tests/unit/x.c": "/*\n * one\n *two\n */\n"}, "tests/unit/x.c:3: no blank after the star"),
     "white space": ({"fuzz/x.c": "int x; \n"}, "fuzz/x.c:1: white space at the end of the line"),
     "a path of a machine": ({"src/cli/x.c": 'const char *x = "/home/me/pki";\n'}, "src/cli/x.c:1: a path of some machine"),
     "no sources": (dict.fromkeys(GOOD), "no sources here"),

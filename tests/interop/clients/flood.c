@@ -1,14 +1,16 @@
 /*
  * Peers that send TLS records which cost more than they bring, as fast as they are taken.
  *
- *	flood client KIND PORT PKI COUNT [TARGET]    against a gateway; after a GET of TARGET, with a certificate if
- *asked flood server KIND PKI                        an upstream's server: prints its port, answers one request a
- *connection
+ *	flood client KIND PORT PKI COUNT [TARGET]
+ *	flood server KIND PKI
+ *
+ * client: against a gateway; with TARGET after a GET of it, and with a certificate if it is asked for one. server: an
+ * upstream's server, which prints its port and answers one request on each connection.
  *
  * KIND: keyupdate (TLS 1.3), clienthello, hellorequest (TLS 1.2), onebyte (a request whose body comes a byte a record),
  * warnings, ccs, empty (TLS 1.3: records with no application data in them). A flood is of COUNT records, or until the
- *other side ends the connection; a server's has no end. Prints "sent RECORDS ended", or "sent RECORDS open", with
- *onebyte the status of the response in place of "open".
+ * other side ends the connection; a server's has no end. Prints "sent RECORDS ended", or "sent RECORDS open", with
+ * onebyte the status of the response in place of "open".
  */
 #include <arpa/inet.h>
 #include <signal.h>
