@@ -149,6 +149,7 @@ void thaw_go_on(thaw_request_t *asked)
 	if (asked->link != NULL)
 		thaw_link_leave(asked->link);
 	asked->state = THAW_SETTLED;
+	r->err_status = asked->err_status;
 	if (r->connection->ssl->last == NGX_ERROR) { /* the connection cannot be written either */
 		give_up(asked);
 		return;
@@ -240,10 +241,10 @@ static void look(thaw_request_t *asked)
 	thaw_go_on(asked);
 }
 
-/* Whether nginx failed to read the body, and has begun to answer with an error (400, 413, 500). */
+/* Whether nginx failed to read the body, and has begun to answer with an error such as 413: see thaw_body_read(). */
 static int has_failed(const thaw_request_t *asked)
 {
-	return asked->state != THAW_WAITS && asked->r->err_status != asked->err_status;
+	return asked->state != THAW_WAITS && asked->r->err_status != 0;
 }
 
 /* The request is answered with an error, before or after the verdict. */

@@ -64,6 +64,7 @@ ngx_int_t thaw_body_read(thaw_request_t *asked)
 	if (may_take_file(r))
 		name_file(r);
 	asked->state = THAW_READS;
+	r->err_status = 0; /* nginx sets it if the body cannot be read; thaw_go_on() restores it */
 	ngx_int_t rc = ngx_http_read_client_request_body(r, on_body);
 	if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
 		thaw_settle(asked, THAW_SETTLED);

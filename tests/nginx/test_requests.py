@@ -127,6 +127,22 @@ def test_body_over_the_limit_is_413(nginx, payloads, tls):
 
 
 @pytest.mark.parametrize("tls", VERSIONS)
+def test_ask_of_an_error_page_ends_if_its_body_fails_with_the_same_status(nginx, tls):
+    """While nginx still reads what the client sends, the ask's deadline would pass."""
+    one = nginx(
+        BASE + "error_page 413 /late; client_max_body_size 10; lingering_timeout 2s; location / {{ return 413; }} location /open {{ return 204; }}"
+        "location /late {{ thaw_client_certificate request_early; thaw_timeout 1s; proxy_pass http://app; }}"
+    )
+    with Raw(one, tls) as client:
+        assert client.ask("GET", "/open").status == 204  # its tickets have come
+        client.send(client.head("PUT", "/large", "Transfer-Encoding: chunked"), b"5\r\nhello\r\n")
+        client.wait_bytes()  # it is asked, and never answers
+        client.send(b"10\r\n", b"x" * 16)
+        record = one.record("/large")
+    assert (record["status"], record["verdict"]) == (413, "cancelled")
+
+
+@pytest.mark.parametrize("tls", VERSIONS)
 def test_two_pipelined_requests(shared, tls):
     """Over TLS 1.3 both are answered; over TLS 1.2 nothing that came before the renegotiation is run after it."""
     with Raw(shared, tls) as client:
