@@ -34,7 +34,13 @@ enum h2_owner {
 	H2_OWNER_RELEASED /* after h2_stream_reset() */
 };
 
-enum h2_receive { H2_RECEIVE_HEAD, H2_RECEIVE_BODY, H2_RECEIVE_DROPS, H2_RECEIVE_ENDED };
+enum h2_receive {
+	H2_RECEIVE_HEAD,
+	H2_RECEIVE_BODY,
+	H2_RECEIVE_DROPS,   /* the rest of the body is discarded */
+	H2_RECEIVE_STOPPED, /* the same, and RST_STREAM is queued */
+	H2_RECEIVE_ENDED
+};
 enum h2_send { H2_SEND_HEAD, H2_SEND_BODY, H2_SEND_LAST, H2_SEND_ENDED }; /* LAST: the end of the stream is queued */
 
 struct h2_stream {
@@ -69,6 +75,7 @@ struct h2_server {
 	int32_t newest;                             /* newest stream that the client has opened; 0: none */
 	uint64_t begun;                             /* bit k: stream newest - 2k was opened, too */
 	bool settings_sent;                         /* our SETTINGS were passed to the caller */
+	bool resets_due;                            /* a response has ended whose body is discarded */
 	uint8_t last[H2_FRAME_LEN + H2_GOAWAY_LEN]; /* of a failed connection: SETTINGS if not yet sent, and GOAWAY */
 	size_t last_left;
 	uint8_t *out; /* the buffer of the current h2_server_pull() */
@@ -106,6 +113,10 @@ void h2_enter(struct h2_server *server, enum h2_state to);
 
 /* Queues RST_STREAM; when nghttp2 closes the stream, h2_close() is called. */
 void h2_rst(struct h2_stream *stream, uint32_t code);
+
+/* Queues RST_STREAM with H2_NO_ERROR for the streams whose response has been sent and whose body is discarded (RFC 9113
+ * 8.1). */
+void h2_reset_dropped(struct h2_server *server);
 
 /* Ends a stream: returns its window, calls gone() if the caller owns it, and frees it. */
 void h2_close(struct h2_server *server, struct h2_stream *stream, uint32_t code);

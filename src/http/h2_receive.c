@@ -223,8 +223,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 
 static bool complete(const struct h2_stream *stream)
 {
-	return stream->send == H2_SEND_ENDED &&
-	       (stream->receive == H2_RECEIVE_ENDED || stream->receive == H2_RECEIVE_DROPS);
+	return stream->send == H2_SEND_ENDED && stream->receive >= H2_RECEIVE_DROPS;
 }
 
 static int on_close(nghttp2_session *session, int32_t id, uint32_t code, void *arg)
@@ -283,8 +282,7 @@ void h2_stream_drop_body(struct h2_stream *stream)
 		return;
 	h2_stream_took(stream, stream->held);
 	stream->receive = H2_RECEIVE_DROPS;
-	if (stream->send == H2_SEND_ENDED)
-		h2_rst(stream, H2_NO_ERROR);
+	stream->server->resets_due = true;
 }
 
 void h2_stream_reset(struct h2_stream *stream, uint32_t code)

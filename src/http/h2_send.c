@@ -103,8 +103,8 @@ static void count_reset(struct h2_server *server, const struct h2_stream *stream
 static void end_sent(struct h2_stream *stream)
 {
 	stream->send = H2_SEND_ENDED;
-	if (stream->receive == H2_RECEIVE_DROPS) /* RFC 9113 8.1 */
-		h2_rst(stream, H2_NO_ERROR);
+	if (stream->receive == H2_RECEIVE_DROPS)
+		stream->server->resets_due = true;
 }
 
 static int on_sent(nghttp2_session *session, const nghttp2_frame *frame, void *arg)

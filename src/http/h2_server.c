@@ -223,6 +223,9 @@ size_t h2_server_pull(struct h2_server *server, void *buffer, size_t room)
 	server->out = buffer;
 	server->room = room;
 	server->used = 0;
+	/* Not together with the response: curl 7.88 loses a response whose RST_STREAM is in the same TLS record. */
+	if (server->resets_due && buffer_left(&server->left) == 0)
+		h2_reset_dropped(server);
 	put_left(server);
 	put_frames(server);
 	settle(server);
@@ -237,7 +240,8 @@ size_t h2_server_pull(struct h2_server *server, void *buffer, size_t room)
  * nothing. */
 static bool wants_write(const struct h2_server *server)
 {
-	return buffer_left(&server->left) > 0 || server->last_left > 0 || server->state == H2_FAILED ||
+	return buffer_left(&server->left) > 0 || server->last_left > 0 || server->resets_due ||
+	       server->state == H2_FAILED ||
 	       (h2_usable(server) && server->memory.folded == NULL && nghttp2_session_want_write(server->session) != 0);
 }
 

@@ -102,7 +102,8 @@ bool h2_server_take(struct h2_server *server, const void *bytes, size_t len, uin
 /*
  * Writes the next bytes to send to buffer, at most room bytes, and returns how many; 0: nothing now. They count as
  * sent: the caller must write them in order. DATA is produced only here, by body(), so the caller limits the unsent
- * bytes. room should be H2_PULL_ROOM or more, and must be at least H2_PULL_LEAST. Also call it after h2_server_take(),
+ * bytes. room should be H2_PULL_ROOM or more, and must be at least H2_PULL_LEAST. Call it until it returns 0, and write
+ * what each call returned before the next one. Also call it after h2_server_take(),
  * to send acknowledgements and GOAWAY.
  */
 #define H2_PULL_LEAST 64
@@ -163,8 +164,8 @@ void h2_stream_resume(struct h2_stream *stream);
 void h2_stream_took(struct h2_stream *stream, size_t len);
 
 /* Discards the rest of the request's body: data() and ended() are not called any more. If the response is complete
- * before the body, the stream is reset with H2_NO_ERROR (RFC 9113 8.1). Without this call it continues until the body
- * is complete. */
+ * before the body, the h2_server_pull() after the one that returned its end resets the stream with H2_NO_ERROR (RFC
+ * 9113 8.1). Without this call it continues until the body is complete. */
 void h2_stream_drop_body(struct h2_stream *stream);
 
 /* Sends RST_STREAM. The pointer becomes invalid, and gone() is not called. Later frames for the stream are discarded.

@@ -92,3 +92,14 @@ void h2_rst(struct h2_stream *stream, uint32_t code)
 	if (h2_usable(server))
 		h2_check(server, nghttp2_submit_rst_stream(h2_session(server), NGHTTP2_FLAG_NONE, stream->id, code));
 }
+
+void h2_reset_dropped(struct h2_server *server)
+{
+	server->resets_due = false;
+	for (struct h2_stream *stream = server->streams; stream != NULL; stream = stream->next) {
+		if (stream->send != H2_SEND_ENDED || stream->receive != H2_RECEIVE_DROPS)
+			continue;
+		stream->receive = H2_RECEIVE_STOPPED;
+		h2_rst(stream, H2_NO_ERROR);
+	}
+}

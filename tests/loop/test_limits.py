@@ -10,27 +10,50 @@ from peer import LIMIT, Client
 ROUTES = (
     "      - { path: /small, max_request_body: 100KiB, upstream: builtin:inspect }\n"
     "      - { path: /small-late, client_certificate: { when: body }, max_request_body: 100KiB, upstream: builtin:inspect }\n"
+    "      - { path: /closed, allow_from: [ 192.0.2.0/24 ], upstream: builtin:inspect }\n"
 )
 
 
-def put(gateway, pki, path, size, *options):
-    """The status of a PUT whose head does not give its length."""
+VERSIONS = pytest.mark.parametrize("option, version", [("--http1.1", "1.1"), ("--http2", "2")])
+
+
+def curl(gateway, pki, path, *options, body=None):
+    """The status and version of the response that curl has read."""
     done = subprocess.run(
-        ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{http_version}", "--cacert", pki / "ca.pem", "-T", "-", *options,
+        ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code} %{http_version}", "--cacert", pki / "ca.pem", *options,
          f"https://localhost:{gateway.port}{path}"],
-        input=bytes(size), capture_output=True,
+        input=body, capture_output=True,
     )  # fmt: skip
     return done.stdout.decode()
 
 
-@pytest.mark.parametrize("option, version", [("--http1.1", "1.1"), ("--http2", "2")])
-def test_a_body_without_a_length_is_refused_at_the_limit(serve, settings, pki, option, version):
+def put(gateway, pki, path, size, *options):
+    """A PUT whose head does not give its length."""
+    return curl(gateway, pki, path, "-T", "-", *options, body=bytes(size))
+
+
+@pytest.fixture
+def front(serve, settings):
+    """A gateway that offers HTTP/2."""
     config = settings(routes=ROUTES)
     config.write_text(config.read_text().replace("    routes:", "    http2: 'on'\n    routes:"))
-    gateway = serve("-c", config)
-    assert put(gateway, pki, "/small", 102400, option) == f"200 {version}"
-    assert put(gateway, pki, "/small", 102401, option) == f"413 {version}"
-    assert put(gateway, pki, "/", 102401, option) == f"200 {version}"
+    return serve("-c", config)
+
+
+@VERSIONS
+def test_a_body_without_a_length_is_refused_at_the_limit(front, pki, option, version):
+    assert put(front, pki, "/small", 102400, option) == f"200 {version}"
+    assert put(front, pki, "/small", 102401, option) == f"413 {version}"
+    assert put(front, pki, "/", 102401, option) == f"200 {version}"
+
+
+@VERSIONS
+@pytest.mark.parametrize("path, status", [("/small", 413), ("/closed", 403)])
+def test_a_refusal_before_the_body_is_read_by_a_client_that_sends_it(front, pki, tmp_path, path, status, option, version):
+    upload = tmp_path / "upload"
+    upload.write_bytes(bytes(10 << 20))
+    for how in (("-T", upload), ("-F", f"file=@{upload}"), ("--data-binary", f"@{upload}", "-H", "Expect:")):
+        assert curl(front, pki, path, *how, option) == f"{status} {version}"
 
 
 def test_a_body_above_the_limit_is_refused_before_the_client_is_asked(serve, settings, pki):

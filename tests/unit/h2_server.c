@@ -407,6 +407,33 @@ static void an_early_response_resets_a_dropped_body(void **state)
 	}
 }
 
+/* curl 7.88 loses a response that comes together with the reset. */
+static void a_reset_is_not_returned_together_with_its_response(void **state)
+{
+	struct world *world = new_world_with_client();
+	struct upload upload = {.left = 100, .holds = true};
+	uint8_t buffer[H2_PULL_ROOM];
+
+	(void)state;
+	world->on_request = NULL;
+	int32_t id = ask(world, "PUT", "/", &upload, NULL, 0);
+	exchange(world);
+	h2_stream_drop_body(world->seen[0].stream);
+	respond(&world->seen[0], 403, 20);
+	size_t len = h2_server_pull(world->server, buffer, sizeof(buffer));
+	(void)nghttp2_session_mem_recv(world->client, buffer, len);
+	assert_true(got_of(world, id)->ended);
+	assert_false(got_of(world, id)->closed);
+	len = h2_server_pull(world->server, buffer, sizeof(buffer));
+	assert_int_equal(len, 9 + 4);
+	assert_int_equal(buffer[3], NGHTTP2_RST_STREAM);
+	(void)nghttp2_session_mem_recv(world->client, buffer, len);
+	assert_true(got_of(world, id)->closed);
+	assert_int_equal(world->seen[0].gone, H2_NO_ERROR);
+	assert_int_equal(h2_server_pull(world->server, buffer, sizeof(buffer)), 0);
+	free_world(&world);
+}
+
 static void a_body_continues_after_the_response(void **state)
 {
 	struct world *world = new_world_with_client();
@@ -973,6 +1000,7 @@ int main(void)
 		cmocka_unit_test(the_rest_of_a_frame_is_credited),
 		cmocka_unit_test(a_dropped_body_runs_to_its_end),
 		cmocka_unit_test(an_early_response_resets_a_dropped_body),
+		cmocka_unit_test(a_reset_is_not_returned_together_with_its_response),
 		cmocka_unit_test(a_body_continues_after_the_response),
 		cmocka_unit_test(a_websocket_becomes_an_upgrade),
 		cmocka_unit_test(settings_are_as_promised),
