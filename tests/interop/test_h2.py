@@ -130,15 +130,30 @@ def test_curl_many_at_once(gateway):
 PROGRAMS = {"node": ("node", "h2node"), "go": ("go", "h2go"), "java": ("java", "H2Java")}
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-def test_client_library(name, gateway, programs, payloads):
+def told_by(programs, name, gateway, payload):
     kind, program = PROGRAMS[name]
-    payload = payloads["1m"]
     out = done([*getattr(programs, kind)(program), gateway.port, gateway.pki, payload.path, MANY])
     report = {}
     for line in out.decode().splitlines():
         what, version, status, body = line.split("\t")
         report.setdefault(what, []).append(Told(version.removeprefix("h"), int(status), bytes.fromhex(body)))
+    return report
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_client_library_reads_an_early_refusal(name, serve, upstream, programs, payloads):
+    app = f"{{ servers: {upstream('node').servers} }}"
+    gateway = h2.start(serve, upstreams={"app": app}, upstream="app", host={"max_request_body": "64KiB"})
+    report = told_by(programs, name, gateway, payloads["50m"])
+    statuses = {what: {(t.version, t.status) for t in some} for what, some in report.items()}
+    assert statuses.pop("put") == statuses.pop("stream") == {("2", 413)}
+    assert set().union(*statuses.values()) == {("2", 200)}  # on the same connection
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_client_library(name, gateway, programs, payloads):
+    payload = payloads["1m"]
+    report = told_by(programs, name, gateway, payload)
     assert {(t.version, t.status) for some in report.values() for t in some} == {("2", 200)}
     assert report["get"][0].json()["method"] == "GET" and report["head"][0].body == b""
     for what in ("put", "stream"):
