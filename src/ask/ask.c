@@ -43,10 +43,15 @@ static void step(thaw_conn *conn, enum ask_state to)
 	enter(conn, to, pace_left(&conn->pace, conn->now_ms));
 }
 
-/* The client's answer is complete, and the exchange has nothing left to write. */
+/*
+ * The client's answer is complete, and the exchange has nothing left to write. In a renegotiation the client sends
+ * nothing before it has the server's Finished, which may be in the queue of the filter BIO. After post-handshake
+ * authentication only tickets follow, which a client that writes first does not read yet.
+ */
 static bool answered(const thaw_conn *conn)
 {
-	return conn->state == ASK_FINISHED && tls_session_established(conn->tls);
+	return conn->state == ASK_FINISHED && tls_session_established(conn->tls) &&
+	       !(conn->means == THAW_MEANS_RENEGOTIATION && tls_session_unsent(conn->tls));
 }
 
 static enum ask_state settled_state(const thaw_conn *conn)

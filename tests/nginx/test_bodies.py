@@ -1,10 +1,13 @@
 """Bodies of requests that are asked: streamed once the verdict is in, kept for who goes on without, taken by other handlers."""
 
+import fcntl
 import hashlib
 import select
 import socket
 import ssl
 import subprocess
+import termios
+import time
 
 import pytest
 from harness.rawtls import LIMIT, Raw, context
@@ -159,14 +162,23 @@ def test_streamed_body_that_nobody_takes(nginx, inspector, payloads, framing, cu
 class Tight(Raw):
     """Has little room for what it has not read."""
 
-    def __init__(self, one, tls):
-        self.ctx = context(one.pki, tls)
+    def __init__(self, one, tls, ctx=None, room=4096):
+        self.ctx = ctx or context(one.pki, tls)
         plain = socket.socket()
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         plain.settimeout(LIMIT)
         plain.connect(("127.0.0.1", one.port))
         self.tls, self.host, self._ahead = self.ctx.wrap_socket(plain, server_hostname="localhost"), f"localhost:{one.port}", bytearray()
+
+    def wait_full(self):
+        """Until the server has sent something, and sends no more."""
+        self.wait_bytes()
+        seen, count = None, bytearray(4)
+        while seen != bytes(count):
+            seen = bytes(count)
+            time.sleep(0.05)
+            fcntl.ioctl(self.tls, termios.FIONREAD, count)
 
 
 def many_authorities(folder):
@@ -194,5 +206,22 @@ def test_rest_of_the_certificate_request_is_sent_while_the_client_pauses_in_its_
         one.record("/file/page")  # all of it is in the buffers; the client has read none
         assert len(client.read().body) == 1000
         answer(client, lambda: inspector.came(target) == 10_000)
+        client.send(b"x" * 10_000)
+        assert client.read().json()["body_bytes"] == 20_000
+
+
+@pytest.mark.parametrize("how", (STREAM, APP), ids=("streamed", "buffered"))
+def test_rest_of_a_renegotiation_is_sent_before_the_rest_of_the_body_is_awaited(nginx, how):
+    """The ticket before the server's Finished has the client's chain, which exceeds the socket's buffer."""
+    one = nginx(BASE.replace(" ssl;", " ssl sndbuf=1k;") + "location / {{" + how + "}}")
+    chain, end = one.folder / "chain.pem", "-----END CERTIFICATE-----\n"
+    chain.write_text((one.pki / "client.pem").read_text() + end.join(many_authorities(one.folder).split(end)[:7]) + end)
+    ctx = context(one.pki, "1.2", identity=None)
+    ctx.load_cert_chain(chain, one.pki / "client.key")
+    with Tight(one, "1.2", ctx, room=1) as client:
+        client.send(client.head("PUT", "/long-ticket", "Content-Length: 20000") + b"x" * 10_000)
+        before = client.tls.get_channel_binding()
+        answer(client, lambda: client.tls.get_channel_binding() != before)
+        client.wait_full()
         client.send(b"x" * 10_000)
         assert client.read().json()["body_bytes"] == 20_000

@@ -200,6 +200,53 @@ static void without_memory_the_client_is_asked_after_the_write(void **state)
 	}
 }
 
+static long take_nothing(BIO *bio, int operation, const char *data, size_t len, int number, long more, int result,
+			 size_t *done)
+{
+	(void)data;
+	(void)len;
+	(void)number;
+	(void)more;
+	(void)done;
+	if (operation != BIO_CB_WRITE)
+		return result;
+	BIO_set_retry_write(bio);
+	return -1;
+}
+
+/* Before that the client cannot send the rest of its body. */
+static void a_renegotiation_ends_when_its_last_messages_are_written(void **state)
+{
+	const struct thaw_ask_options options = {
+		.size = sizeof(options), .trust = pki.both, .moment = THAW_MOMENT_HEADERS};
+	struct pair pair = {0};
+	char data[64];
+	size_t len;
+
+	(void)state;
+	open_server(&pair, TLS1_2_VERSION);
+	come(&pair, pki.client, pki.key, NULL);
+	BIO *transport = SSL_get_rbio(pair.server);
+	assert_int_equal(thaw_conn_ask(pair.conn, &options, NOW_MS), THAW_OK);
+	(void)client_reads_all(&pair);
+	assert_int_equal(thaw_conn_read(pair.conn, data, sizeof(data), &len, NOW_MS), THAW_WANT_READ);
+	(void)client_reads_all(&pair);
+	BIO_set_callback_ex(transport, take_nothing);
+	assert_int_equal(thaw_conn_read(pair.conn, data, sizeof(data), &len, NOW_MS), THAW_WANT_READ);
+	assert_int_equal(SSL_is_init_finished(pair.server), 1);
+	assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_PENDING);
+	assert_true(thaw_conn_wants_write(pair.conn));
+	assert_int_not_equal(thaw_conn_deadline(pair.conn), THAW_NEVER);
+	BIO_set_callback_ex(transport, NULL);
+	thaw_conn_tick(pair.conn, NOW_MS);
+	assert_int_equal(thaw_conn_verdict(pair.conn), THAW_VERDICT_ACCEPTED);
+	assert_false(thaw_conn_wants_write(pair.conn));
+	(void)client_reads_all(&pair);
+	assert_int_equal(SSL_is_init_finished(pair.client), 1);
+	finish(&pair);
+	close_contexts(&pair);
+}
+
 /* ---- is the certificate good for that trust? */
 
 static enum thaw_verdict check(struct pair *pair, thaw_trust *trust)
@@ -441,6 +488,7 @@ int main(void)
 		cmocka_unit_test(an_ask_may_begin_in_the_middle_of_a_write),
 		cmocka_unit_test(no_ask_begins_in_the_middle_of_a_write_without_memory),
 		cmocka_unit_test(without_memory_the_client_is_asked_after_the_write),
+		cmocka_unit_test(a_renegotiation_ends_when_its_last_messages_are_written),
 		cmocka_unit_test(a_check_reports_the_verdict_of_a_trust),
 		cmocka_unit_test(a_check_that_is_out_of_place_changes_nothing),
 		cmocka_unit_test(an_ask_needs_a_late_moment),
