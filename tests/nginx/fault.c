@@ -30,12 +30,6 @@ struct shared {
 	int64_t live;        /* allocations that are not freed, since the process began */
 };
 
-void *__libc_malloc(size_t size);
-void *__libc_calloc(size_t count, size_t size);
-void *__libc_realloc(void *old, size_t size);
-void *__libc_memalign(size_t alignment, size_t size);
-void __libc_free(void *memory);
-
 static struct shared none, *shared = &none;
 static struct {
 	uintptr_t begin, end;
@@ -129,14 +123,23 @@ static void *count(void *memory, int more)
 	return memory;
 }
 
+/* The C library's own function of that name, which valgrind replaces. */
+#define NEXT(name)                                                            \
+	({                                                                    \
+		static __typeof__(&(name)) next_;                             \
+		if (next_ == NULL)                                            \
+			next_ = (__typeof__(&(name)))dlsym(RTLD_NEXT, #name); \
+		next_;                                                        \
+	})
+
 void *malloc(size_t size)
 {
-	return fails(__builtin_return_address(0)) ? NULL : count(__libc_malloc(size), 1);
+	return fails(__builtin_return_address(0)) ? NULL : count(NEXT(malloc)(size), 1);
 }
 
 void *calloc(size_t number, size_t size)
 {
-	return fails(__builtin_return_address(0)) ? NULL : count(__libc_calloc(number, size), 1);
+	return fails(__builtin_return_address(0)) ? NULL : count(NEXT(calloc)(number, size), 1);
 }
 
 void *realloc(void *old, size_t size)
@@ -145,12 +148,12 @@ void *realloc(void *old, size_t size)
 		free(old);
 		return NULL;
 	}
-	return fails(__builtin_return_address(0)) ? NULL : count(__libc_realloc(old, size), old == NULL);
+	return fails(__builtin_return_address(0)) ? NULL : count(NEXT(realloc)(old, size), old == NULL);
 }
 
 void *memalign(size_t alignment, size_t size)
 {
-	return fails(__builtin_return_address(0)) ? NULL : count(__libc_memalign(alignment, size), 1);
+	return fails(__builtin_return_address(0)) ? NULL : count(NEXT(memalign)(alignment, size), 1);
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
@@ -171,7 +174,7 @@ int posix_memalign(void **memory, size_t alignment, size_t size)
 void free(void *memory)
 {
 	(void)count(memory, -1);
-	__libc_free(memory);
+	NEXT(free)(memory);
 }
 
 /* ---- what the module takes from nginx's pools ---- */

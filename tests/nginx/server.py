@@ -142,15 +142,22 @@ class Nginx:
         os.kill(pid, signal.SIGKILL)
 
     def complaints(self):
-        """What never may be in its log. Under valgrind each process has to report that it found nothing."""
-        output = (self.folder / "output").read_text(errors="replace")
+        """What never may be in its log."""
         forgiven = [f"process {pid} exited on signal 9" for pid in self._killed]
-        found = [line for line in (self.errors() + output).splitlines() if any(word in line for word in COMPLAINTS)]
-        found = [line for line in found if not any(one in line for one in forgiven)] + _memory_errors(self.errors() + output)
+        found = [line for line in self._said().splitlines() if any(word in line for word in COMPLAINTS)]
+        return [line for line in found if not any(one in line for one in forgiven)] + self.memory_errors()
+
+    def memory_errors(self):
+        """Of its processes. Under valgrind each has to report that it found nothing."""
+        found = _memory_errors(self._said())
         if self._wrapper:
+            output = (self.folder / "output").read_text(errors="replace")
             pids = {self.process.pid, *map(int, re.findall(r"start worker process (\d+)", self.errors()))} - self._killed
             found += [f"process {pid} ended without valgrind's summary" for pid in sorted(pids) if f"=={pid}== ERROR SUMMARY: " not in output]
         return found
+
+    def _said(self):
+        return self.errors() + (self.folder / "output").read_text(errors="replace")
 
     def signal(self, which):
         self.process.send_signal(which)

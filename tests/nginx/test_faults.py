@@ -123,7 +123,9 @@ class Faulty:
 def faulty(pki, inspector, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fault")
     library = folder / "fault.so"
-    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, ROOT / "tests/nginx/fault.c"], check=True)
+    # At the end of a process valgrind makes the C library unload libgcc_s if backtrace() has loaded it, and libthaw with it.
+    loaded = ["-Wl,--no-as-needed", "-lgcc_s"]
+    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, ROOT / "tests/nginx/fault.c", *loaded], check=True)
     flags = "-Wl," + ",".join(f"--wrap={name}" for name in WRAPPED)
     temporary = folder / "a.Source"  # nginx's make rules take ".S" in a path for a file's extension
     temporary.mkdir()
@@ -132,6 +134,7 @@ def faulty(pki, inspector, tmp_path_factory):
     made = Faulty(folder, pathlib.Path(built.stdout.strip()), library, pki, inspector)
     yield made
     made.nginx.stop()
+    assert made.nginx.memory_errors() == []
 
 
 def run(faulty, kind, ctx, arm):
