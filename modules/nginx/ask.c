@@ -112,6 +112,18 @@ static int came_before_renegotiation(const thaw_request_t *asked, const thaw_lin
 	       (link->early != NULL || (!thaw_body_is_unread(r) && r->header_in->pos < r->header_in->last));
 }
 
+/* Requests pipelined before a renegotiation are not processed after it (CVE-2009-3555; RFC 5746). */
+static void drop_pipelined(ngx_http_request_t *r, thaw_link_t *link)
+{
+	r->keepalive = 0;
+	if (thaw_body_is_unread(r)) {
+		r->expect_tested = 1; /* the early data begin with the body: the client did not wait for a 100 */
+		return;
+	}
+	thaw_link_drop_early(link);
+	r->header_in->pos = r->header_in->last;
+}
+
 void thaw_settle(thaw_request_t *asked, thaw_state_e state)
 {
 	thaw_link_t *link = asked->link;
@@ -122,12 +134,8 @@ void thaw_settle(thaw_request_t *asked, thaw_state_e state)
 		asked->report = *thaw_conn_report(link->conn);
 	}
 	asked->state = state;
-	/* Requests pipelined before a renegotiation are not processed after it (CVE-2009-3555; RFC 5746). */
-	if (state == THAW_SETTLED && came_before_renegotiation(asked, link)) {
-		asked->r->keepalive = 0;
-		thaw_link_drop_early(link);
-		asked->r->header_in->pos = asked->r->header_in->last;
-	}
+	if (state == THAW_SETTLED && came_before_renegotiation(asked, link))
+		drop_pipelined(asked->r, link);
 	thaw_link_leave(link);
 }
 

@@ -56,6 +56,13 @@ http {{
 """
 
 
+def preload_library(folder, name, *more):
+    """Builds a library for Nginx(preload=) from a C file of this folder."""
+    source, library = pathlib.Path(__file__).with_name(f"{name}.c"), folder / f"{name}.so"
+    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, source, *more], check=True)
+    return library
+
+
 class Nginx:
     """`servers`: what is inside each server block; {port}, {pki}, {app}, {folder} and {plain} are put in."""
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 from harness.rawtls import LIMIT, Raw, context
-from server import Nginx
+from server import Nginx, preload_library
 from test_bodies import parts
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -122,10 +122,8 @@ class Faulty:
 @pytest.fixture(scope="module")
 def faulty(pki, inspector, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fault")
-    library = folder / "fault.so"
     # At the end of a process valgrind makes the C library unload libgcc_s if backtrace() has loaded it, and libthaw with it.
-    loaded = ["-Wl,--no-as-needed", "-lgcc_s"]
-    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, ROOT / "tests/nginx/fault.c", *loaded], check=True)
+    library = preload_library(folder, "fault", "-Wl,--no-as-needed", "-lgcc_s")
     flags = "-Wl," + ",".join(f"--wrap={name}" for name in WRAPPED)
     temporary = folder / "a.Source"  # nginx's make rules take ".S" in a path for a file's extension
     temporary.mkdir()

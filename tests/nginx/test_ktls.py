@@ -1,10 +1,8 @@
 """TLS in the kernel (ssl_conf_command Options KTLS): never for connections to server blocks that ask, which it could not ask."""
 
-import pathlib
-import subprocess
-
 import pytest
 from harness.rawtls import Raw, context
+from server import preload_library
 
 VERSIONS = ("1.2", "1.3")
 KTLS = "listen 127.0.0.1:{port} ssl; ssl_conf_command Options KTLS; thaw_certificate_authority {pki}/ca.pem;"
@@ -15,11 +13,9 @@ PLAIN = KTLS + "server_name handshake.localhost; location / {{ proxy_pass http:/
 @pytest.fixture
 def keys(tmp_path):
     """How many keys OpenSSL has offered to the kernel."""
-    library, file = tmp_path / "ktls.so", tmp_path / "keys"
-    source = pathlib.Path(__file__).with_name("ktls.c")
-    subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-D_GNU_SOURCE", "-shared", "-fPIC", "-o", library, source], check=True)
+    file = tmp_path / "keys"
     file.write_text("")
-    return {"preload": library, "environment": {"THAW_KTLS": str(file)}}, lambda: len(file.read_text().splitlines())
+    return {"preload": preload_library(tmp_path, "ktls"), "environment": {"THAW_KTLS": str(file)}}, lambda: len(file.read_text().splitlines())
 
 
 def connect(one, tls, host):

@@ -1,7 +1,9 @@
-"""Clients that send slowly: client_body_timeout is between two reads, as in nginx itself."""
+"""Clients that send slowly: client_body_timeout is between two reads, as in nginx itself. A server that is slow."""
 
 import pytest
 from harness.rawtls import Raw
+from server import preload_library
+from test_bodies import answer
 
 VERSIONS = ("1.2", "1.3")
 BASE = "listen 127.0.0.1:{port} ssl; server_name localhost; thaw_certificate_authority {pki}/ca.pem; client_body_timeout 1s;"
@@ -34,3 +36,14 @@ def test_client_that_stops_in_its_body(nginx, tls, when):
         assert client.ended()
     record = one.record("/stops")
     assert (record["status"], record["verdict"]) == (408, {"off": "", "body": "cancelled", "request_early": "accepted"}.get(when, "cancelled" if tls == "1.2" else "accepted"))
+
+
+def test_body_that_comes_with_the_end_of_a_renegotiation(nginx, tmp_path):
+    """From a client that does not wait for the 100. A slow worker reads it together with the verdict."""
+    one = nginx(BASE + "location / {{ thaw_client_certificate request; proxy_pass http://app; }}", preload=preload_library(tmp_path, "lag"))
+    with Raw(one, "1.2") as client:
+        client.send(client.head("PUT", "/unasked", "Content-Length: 10", "Expect: 100-continue"))
+        before = client.tls.get_channel_binding()
+        answer(client, lambda: client.tls.get_channel_binding() != before)
+        client.send(b"x" * 10)
+        assert client.read().json()["body_bytes"] == 10
