@@ -154,10 +154,11 @@ def test_an_expired_certificate_is_not_sent_and_the_page_says_so(name, validity,
     "name,how,size,identity", cells(("chromium", "form", "1k", "client"), ("firefox", "fetch", "1k", "client"))
 )
 def test_handshake_host_keeps_http2(name, how, size, identity, serve, visit):
-    gateway = serve(certificate={"when": "handshake"})
+    # The page is open to all: that of a refusal forbids its scripts and forms everything.
+    gateway = serve(routes=(("/closed", {"when": "handshake"}),))
     browser = visit(name, identity, gateway.url("/?page"))
-    SEND[how](browser, "/?up", SIZES[size])
-    came = records(gateway, "/?up")
+    SEND[how](browser, "/closed?up", SIZES[size])
+    came = records(gateway, "/closed?up")
     assert [over(record) for record in came] == [("HTTP/2.0", "TLSv1.3")]
     check_ask(came[0], IDENTITIES[identity])
     check_once(came, SIZES[size], how == "fetch", IDENTITIES[identity])
