@@ -58,6 +58,27 @@ static thaw_request_t *new_request(ngx_http_request_t *r, const thaw_trust *trus
 	return asked;
 }
 
+#define BIT(state) (1U << (state))
+
+void thaw_enter(thaw_request_t *asked, thaw_state_e to)
+{
+	static const unsigned next[] = {
+		[THAW_WAITS] = BIT(THAW_READS) | BIT(THAW_SETTLED),
+		[THAW_READS] = BIT(THAW_WAITS) | BIT(THAW_JUDGED) | BIT(THAW_SETTLED),
+		[THAW_JUDGED] = BIT(THAW_SETTLED),
+		[THAW_SETTLED] = 0,
+	};
+
+	if (asked->state == to)
+		return;
+	if ((next[asked->state] & BIT(to)) == 0) {
+		ngx_log_error(NGX_LOG_ALERT, asked->r->connection->log, 0, "thaw: state %d cannot follow state %d", to,
+			      asked->state);
+		ngx_debug_point();
+	}
+	asked->state = to;
+}
+
 /* ---- result of the access phase ---- */
 
 /* Redirects to the same target at a server that asks in the handshake. */
@@ -133,7 +154,7 @@ void thaw_settle(thaw_request_t *asked, thaw_state_e state)
 			thaw_conn_ask_end(link->conn, THAW_VERDICT_CANCELLED, THAW_REASON_CALLER, ngx_current_msec);
 		asked->report = *thaw_conn_report(link->conn);
 	}
-	asked->state = state;
+	thaw_enter(asked, state);
 	if (state == THAW_SETTLED && came_before_renegotiation(asked, link))
 		drop_pipelined(asked->r, link);
 	thaw_link_leave(link);
@@ -156,7 +177,7 @@ void thaw_go_on(thaw_request_t *asked)
 
 	if (asked->link != NULL)
 		thaw_link_leave(asked->link);
-	asked->state = THAW_SETTLED;
+	thaw_enter(asked, THAW_SETTLED);
 	r->err_status = asked->err_status;
 	if (r->connection->ssl->last == NGX_ERROR) { /* the connection cannot be written either */
 		give_up(asked);
@@ -260,7 +281,7 @@ static void abandon(thaw_request_t *asked)
 {
 	if (asked->link != NULL)
 		thaw_settle(asked, THAW_SETTLED);
-	asked->state = THAW_SETTLED;
+	thaw_enter(asked, THAW_SETTLED);
 }
 
 void thaw_access_news(thaw_request_t *asked)
@@ -303,7 +324,7 @@ void thaw_wait(thaw_request_t *asked)
 {
 	ngx_http_request_t *r = asked->r;
 
-	asked->state = THAW_WAITS;
+	thaw_enter(asked, THAW_WAITS);
 	r->read_event_handler = on_read;
 	r->write_event_handler = thaw_on_write;
 	if (r->connection->read->timer_set)
@@ -349,7 +370,7 @@ static ngx_int_t refuse_http3(ngx_http_request_t *r, const thaw_location_t *loca
 
 	if (asked == NULL)
 		return NGX_HTTP_INTERNAL_SERVER_ERROR;
-	asked->state = THAW_SETTLED;
+	thaw_enter(asked, THAW_SETTLED);
 	asked->report.verdict = THAW_VERDICT_IMPOSSIBLE;
 	asked->report.reason = THAW_REASON_NO_POST_HANDSHAKE;
 	asked->report.began_ms = asked->report.ended_ms = ngx_current_msec;

@@ -1,7 +1,6 @@
 #include "thaw_nginx.h"
 
 #define CHUNK_HEAD_MAX (2 * sizeof(off_t) + 2) /* size in hexadecimal, CRLF */
-#define DIRECTIVES_MAX 16
 
 int thaw_body_is_unread(const ngx_http_request_t *r)
 {
@@ -63,7 +62,7 @@ ngx_int_t thaw_body_read(thaw_request_t *asked)
 
 	if (may_take_file(r))
 		name_file(r);
-	asked->state = THAW_READS;
+	thaw_enter(asked, THAW_READS);
 	r->err_status = 0; /* nginx sets it if the body cannot be read; thaw_go_on() restores it */
 	ngx_int_t rc = ngx_http_read_client_request_body(r, on_body);
 	if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
@@ -110,12 +109,6 @@ void thaw_body_discard(ngx_http_request_t *r)
 
 /* ---- handing the body back ---- */
 
-static struct {
-	ngx_uint_t module; /* its ctx_index */
-	ngx_uint_t offset; /* of the flag in its location configuration */
-} directives[DIRECTIVES_MAX];
-static ngx_uint_t directives_count;
-
 static int says_streaming(const ngx_command_t *command)
 {
 	static const ngx_str_t end = ngx_string("_request_buffering");
@@ -129,30 +122,31 @@ static int says_streaming(const ngx_command_t *command)
 void thaw_body_find_directives(ngx_conf_t *cf)
 {
 	ngx_module_t **modules = cf->cycle->modules;
+	thaw_main_t *found = ngx_http_conf_get_module_main_conf(cf, ngx_http_thaw_module);
 	const ngx_command_t *command;
 	ngx_uint_t i;
 
-	directives_count = 0;
 	for (i = 0; modules[i] != NULL; i++) {
 		command = modules[i]->type == NGX_HTTP_MODULE ? modules[i]->commands : NULL;
 		for (; command != NULL && command->name.len > 0; command++) {
-			if (!says_streaming(command) || directives_count == DIRECTIVES_MAX)
+			if (!says_streaming(command) || found->buffering_count == THAW_DIRECTIVES_MAX)
 				continue;
-			directives[directives_count].module = modules[i]->ctx_index;
-			directives[directives_count++].offset = command->offset;
+			found->buffering[found->buffering_count].module = modules[i]->ctx_index;
+			found->buffering[found->buffering_count++].offset = command->offset;
 		}
 	}
 }
 
 int thaw_body_may_stream(ngx_http_request_t *r)
 {
+	const thaw_main_t *found = ngx_http_get_module_main_conf(r, ngx_http_thaw_module);
 	ngx_uint_t i;
 
 	if (may_take_file(r) || r->request_body_in_file_only)
 		return 0;
-	for (i = 0; i < directives_count; i++) {
-		const u_char *location = r->loc_conf[directives[i].module];
-		if (location != NULL && *(const ngx_flag_t *)(location + directives[i].offset) == 0)
+	for (i = 0; i < found->buffering_count; i++) {
+		const u_char *location = r->loc_conf[found->buffering[i].module];
+		if (location != NULL && *(const ngx_flag_t *)(location + found->buffering[i].offset) == 0)
 			return 1;
 	}
 	return 0;

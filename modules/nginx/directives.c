@@ -115,6 +115,11 @@ ngx_command_t thaw_commands[] = {
 	ngx_null_command,
 };
 
+void *thaw_create_main(ngx_conf_t *cf)
+{
+	return ngx_pcalloc(cf->pool, sizeof(thaw_main_t));
+}
+
 void *thaw_create_server(ngx_conf_t *cf)
 {
 	return ngx_pcalloc(cf->pool, sizeof(thaw_server_t));

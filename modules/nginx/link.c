@@ -303,6 +303,11 @@ ngx_int_t thaw_link_pump(thaw_link_t *link)
 	static u_char scratch[EARLY_MAX]; /* link->early is allocated only if there are data */
 	ngx_int_t last = link->c->ssl->last;
 
+	if (link->at > 0) { /* nginx has read some of it */
+		link->len -= link->at;
+		ngx_memmove(link->early, link->early + link->at, link->len);
+		link->at = 0;
+	}
 	while (thaw_link_is_pending(link) && last != NGX_DONE && last != NGX_ERROR) {
 		if (link->len == EARLY_MAX) { /* the client sends requests instead of an answer */
 			thaw_conn_ask_end(link->conn, THAW_VERDICT_OVER_LIMIT, THAW_REASON_PIPELINED, ngx_current_msec);

@@ -73,6 +73,7 @@ static ngx_int_t set_up(ngx_conf_t *cf)
 static ngx_http_module_t context = {
 	.preconfiguration = thaw_variables_add,
 	.postconfiguration = set_up,
+	.create_main_conf = thaw_create_main,
 	.create_srv_conf = thaw_create_server,
 	.create_loc_conf = thaw_create_location,
 	.merge_loc_conf = thaw_merge_location,

@@ -40,6 +40,17 @@ typedef struct {
 	ngx_uint_t line; /* 0: not set */
 } thaw_place_t;
 
+#define THAW_DIRECTIVES_MAX 16
+
+/* Main configuration. */
+typedef struct {
+	struct {
+		ngx_uint_t module;        /* its ctx_index */
+		ngx_uint_t offset;        /* of the flag in its location configuration */
+	} buffering[THAW_DIRECTIVES_MAX]; /* the *_request_buffering directives of all modules */
+	ngx_uint_t buffering_count;
+} thaw_main_t;
+
 /* Location configuration. */
 typedef struct {
 	ngx_uint_t when; /* thaw_when_e */
@@ -82,6 +93,7 @@ typedef struct {
 	long own_result;             /* the result for ssl_verify_client */
 } thaw_link_t;
 
+/* Transitions: ask.c. */
 typedef enum {
 	THAW_WAITS,   /* for the verdict; no body, or it has been read, or the client waits for a 100 */
 	THAW_READS,   /* nginx reads the body; the verdict is pending */
@@ -105,6 +117,7 @@ extern ngx_module_t ngx_http_thaw_module;
 /* ---- directives.c ---- */
 
 extern ngx_command_t thaw_commands[];
+void *thaw_create_main(ngx_conf_t *cf);
 void *thaw_create_server(ngx_conf_t *cf);
 void *thaw_create_location(ngx_conf_t *cf);
 char *thaw_merge_location(ngx_conf_t *cf, void *parent, void *child);
@@ -158,6 +171,8 @@ ngx_int_t thaw_access(ngx_http_request_t *r);
 /* Handles a verdict, after a read or a timeout. Called from a posted event or timer only, so that no other nginx
  * function is using the request. */
 void thaw_access_news(thaw_request_t *asked);
+/* The only writer of asked->state. */
+void thaw_enter(thaw_request_t *asked, thaw_state_e to);
 /* Returns the last ask of a request, or NULL. */
 thaw_request_t *thaw_request_of(ngx_http_request_t *r);
 /* A write event handler: sends what the socket did not take of the server's handshake messages. */

@@ -154,6 +154,19 @@ def test_two_pipelined_requests(shared, tls):
             assert client.ended()
 
 
+def test_pipelined_requests_count_until_they_are_read(nginx):
+    """A second ask has room for as many bytes as the first one had, less what still waits."""
+    one = nginx(BASE + "location / {{ thaw_client_certificate request; thaw_require off; proxy_pass http://app; }}")
+    with Raw(one, "1.3", identity=None) as client:
+        assert client.ask("GET", "/first").status == 200  # its tickets have come
+        long = [client.head("GET", f"/long?{n}", "X-Long: " + "x" * 3500) for n in range(5)]
+        client.send(client.head("GET", "/second"), *long[:3])
+        assert client.read().status == 200
+        client.send(*long[3:])
+        assert [client.read().status for _ in long] == [200] * 5
+    assert [one.record(f"/long?{n}")["verdict"] for n in range(5)] == ["declined"] * 5
+
+
 @pytest.mark.parametrize("tls", VERSIONS)
 def test_client_that_never_answers_is_refused_in_time(nginx, tls):
     """The deadline is the ask's own: client_body_timeout is shorter."""
